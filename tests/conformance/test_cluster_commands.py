@@ -7,86 +7,44 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import obstore
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
 from podreduce.contract.layout import run_prefix
-from podreduce_operator.api.crd import JOBS, SCHEDULES, load_crd
-from podreduce_operator.cli.commands import app
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.policy.status import build_status
 from tests.cluster.cluster import Cluster
 from tests.cluster.minio import MinioServer
+from tests.conformance.person import Person, appear
 from tests.support import job_manifests
 from tests.support.builders.observed import make_observed
-from tests.support.job_manifests import FAILURE, complete_job, failed_job, make_job, make_schedule, running_job
+from tests.support.job_manifests import (
+    FAILURE,
+    complete_job,
+    failed_job,
+    make_job,
+    make_pipeline_manifest,
+    make_schedule,
+    running_job,
+)
 
 pytestmark = pytest.mark.e2e
 
 VIEWER = "viewer"
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "jobs.md"
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+SOURCE = "class Words:\n    def map_func(self, key, value):\n        yield value, 1\n"
 READ_ONLY = {"apiGroups": ["podreduce.dev"], "resources": ["mapreducejobs"], "verbs": ["get", "list"]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Somebody with a kubeconfig and a namespace, who types commands."""
-
-    cluster: Cluster
-    namespace: str
-
-    def types(self, *words: str, typed: str | None = None) -> Result:
-        """Run a command; its last options are the place."""
-        place = ("--kubeconfig", str(self.cluster.kubeconfig), "-n", self.namespace)
-        return CliRunner().invoke(app, [*words, *place], input=typed, catch_exceptions=False)
-
-    def has(self, manifest: dict[str, Any], name: str | None = None) -> str:
-        """Create a resource with its status, and return its UID."""
-        metadata = {"name": name or manifest["metadata"]["name"], "namespace": self.namespace}
-        self.cluster.apply({**{key: manifest[key] for key in ("apiVersion", "kind", "spec")}, "metadata": metadata})
-        kind = str(manifest["kind"]).lower()
-        if "status" in manifest:
-            self.write_status(kind, metadata["name"], manifest["status"])
-        return str(self.get(kind, metadata["name"])["metadata"]["uid"])
-
-    def write_status(self, kind: str, name: str, status: dict[str, Any]) -> None:
-        """Write a status as the operator does: what the CRD does not know is an error."""
-        patch = json.dumps({"status": status})
-        written = self.cluster.kubectl(
-            "patch", kind, name, "-n", self.namespace, "--subresource=status", "--type=merge", "-p", patch
-        )
-        assert "unknown field" not in written.stderr
-
-    def get(self, kind: str, name: str) -> dict[str, Any]:
-        """Return a resource as it is."""
-        found = self.cluster.get(kind, name, self.namespace)
-        assert found is not None
-        return found
-
-
-@pytest.fixture(scope="module")
-def served(cluster: Cluster) -> Cluster:
-    for names in (JOBS, SCHEDULES):
-        crd = dict(load_crd(names))
-        cluster.apply(crd)
-        cluster.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}", "--timeout=30s")
-    return cluster
-
-
 @pytest.fixture
-def person(served: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
-    monkeypatch.setattr(job_manifests, "NOW", time.time())
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
-    namespace = served.namespace("commands")
-    yield Person(cluster=served, namespace=namespace)
-    served.kubectl("delete", "namespace", namespace, "--wait=false")
+def person(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    with appear(cluster, monkeypatch) as found:
+        yield found
 
 
 def test_jobs_and_schedules_are_listed_as_kubectl_names_them(person: Person) -> None:
@@ -266,11 +224,22 @@ def test_the_role_of_the_docs_is_enough_for_every_command(
     text = PAGE.read_text(encoding="utf-8")
     role = yaml.safe_load(text[text.index("```yaml") + len("```yaml") :].partition("```")[0])
     person.has(complete_job())
+    person.has(make_schedule())
+    web = make_pipeline_manifest(loops=[], loop="", criticalPath={"seconds": 1, "steps": []})
+    web["spec"] = {"program": {"source": SOURCE}, "steps": [
+        {"name": name, "inputs": [{"uris": ["s3://corpus/books/"]}]} for name in ("seed", "sum", "top")
+    ]}  # fmt: skip
+    person.has(web)
     user = limit(person, tmp_path_factory.mktemp("user"), role["rules"])
     words = [
         *(("list",), ("list", "mrs"), ("status", "wordcount"), ("events", "wordcount"), ("diagnose", "wordcount")),
         *(("logs", "wordcount"), ("output", "wordcount"), ("suspend", "wordcount"), ("resume", "wordcount")),
         *(("rerun", "wordcount"), ("cancel", "wordcount", "--yes")),
+        *(
+            ("list", "mrp"),
+            *((word, "mrp/web") for word in ("status", "events", "diagnose", "logs", "output", "replay")),
+        ),
+        *(("logs", "mrs/nightly"), ("diagnose", "mrs/nightly"), ("status", "web"), ("rerun", "mrp/web", "--yes")),
     ]
     assert [line for each in words for line in user.types(*each).output.splitlines() if "forbidden" in line] == []
 
@@ -302,19 +271,7 @@ def limit(person: Person, directory: Path, rules: list[dict[str, Any]]) -> Perso
 
 def test_an_output_and_kept_logs_are_read_with_the_jobs_secret(person: Person, minio: MinioServer) -> None:
     bucket = minio.make_bucket("commands")
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "podreduce-storage", "namespace": person.namespace},
-        "stringData": {
-            "endpoint": minio.endpoint,
-            "region": minio.region,
-            "accessKey": minio.access_key,
-            "secretKey": minio.secret_key,
-            "workUri": f"s3://{bucket}/work/",
-        },
-    }
-    person.cluster.apply(secret)
+    person.has_storage(minio, bucket)
     job = complete_job(output={"uri": f"s3://{bucket}/counts/", "records": 2, "bytes": 8})
     uid = person.has(job)
     store = minio.store(bucket)

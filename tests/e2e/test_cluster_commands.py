@@ -1,9 +1,11 @@
-"""The commands for a cluster on jobs through their lives: one that goes well, one that fails, one that is stopped."""
+"""The commands for a cluster on jobs and a pipeline through their lives: going well, failing, stopped, run again."""
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,3 +155,123 @@ def test_what_went_well_has_printed_is_there_when_its_pods_are_gone(person: Pers
     world.cluster.kubectl("delete", "pods", "--all", "-n", world.namespace, "--wait=true", timeout=120)
     for task in (*(f"m-{index}" for index in range(8)), *(f"r-{index}" for index in range(3))):
         assert f"printed by {task}" in person.prints("logs", "printing", task).splitlines()
+
+
+WEB = """\
+class Words:
+    def map_func(self, key, line):
+        for word in line.split():
+            yield word, 1
+
+    def reduce_func(self, word, counts):
+        yield word, sum(counts)
+
+
+class Lengths:
+    def map_func(self, word, count):
+        yield LENGTH, count
+
+    def reduce_func(self, length, counts):
+        print("reduced", length, flush=True)
+        yield length, sum(counts)
+"""
+WORKS, FAILS = (WEB.replace("LENGTH", length) for length in ("len(word)", "int(word)"))
+
+
+def apply_web(world: JobWorld, source: str) -> None:
+    steps = [
+        {"name": "words", "className": "Words", "inputs": [{"uris": [world.input_uri("words")]}],
+         "map": {"shards": 3}, "reduce": {"partitions": 2}},
+        {"name": "lengths", "className": "Lengths", "inputs": [{"from": "words"}], "backoffLimitPerTask": 0,
+         "output": {"uri": world.output_uri("lengths")}},
+        {"name": "again", "className": "Words", "inputs": [{"from": "lengths"}],
+         "output": {"uri": world.output_uri("again")}},
+    ]  # fmt: skip
+    spec = {"program": {"source": source}, "parallelism": 4, "steps": steps}
+    metadata = {"name": "web"}
+    manifest = {"apiVersion": "podreduce.dev/v1beta1", "kind": "MapReducePipeline", "metadata": metadata, "spec": spec}
+    world.cluster.apply(manifest, namespace=world.namespace)
+
+
+def job_of(world: JobWorld, step: str) -> str:
+    """Return the name of the job of a step, when it has one."""
+
+    def name() -> str | None:
+        web = world.cluster.get("mrp", "web", world.namespace) or {}
+        steps = web.get("status", {}).get("steps", ())
+        return next((line.get("job") for line in steps if line["name"] == step), None)
+
+    return world.cluster.wait_for(name, f"a job of the step {step}", timeout=SECONDS)
+
+
+def test_a_pipeline_is_followed_explained_corrected_and_read(person: Person, tmp_path: Path) -> None:
+    world = person.world
+    apply_web(world, slow_attempt(FAILS, "m-1-1"))
+    words = job_of(world, "words")
+    pod = world.wait_for_progress(words, "m-1-1")
+    look_at_running(person, words)
+    world.go_on(pod)
+    waited = person.types("wait", "mrp/web", "--timeout", str(SECONDS))
+    assert waited.returncode == 1
+    lengths = job_of(world, "lengths")
+    look_at_failed(person, lengths, [line for line in waited.stderr.splitlines() if not line.startswith("mrp/web: ")])
+
+    apply_web(world, WORKS)
+    person.prints("rerun", "mrp/web")
+    world.cluster.wait_for(lambda: job_of(world, "lengths") != lengths, "the job of run 2", timeout=SECONDS)
+    waited = person.types("wait", "mrp/web", "--timeout", str(SECONDS))
+    assert waited.returncode == 0, waited.stderr
+    assert waited.stdout.startswith("mrp/web: complete in ")
+    look_at_complete(person, tmp_path / "copy")
+    assert "StepComplete" in person.prints("events", "mrp/web")
+    person.prints("cancel", "mrp/web", "--yes")
+
+
+def look_at_running(person: Person, words: str) -> None:
+    """Ask about the pipeline while its first step runs."""
+    namespace = person.world.namespace
+    tree = person.prints("status", "mrp/web")
+    assert tree.startswith(f"mrp/web in {namespace}: Running, run 1, 0/3 steps, for ")
+    assert ("waits" in tree, f"mrj/{words} in {namespace}: " in tree) == (False, True)
+    diagnosis = person.prints("diagnose", "mrp/web").splitlines()
+    assert f"the step words: running; its job is mrj/{words}" in diagnosis
+    assert diagnosis[-1] == "waiting for other steps: 2 steps: lengths, again"
+    assert "==> words, m-1, attempt 1, pod " in person.prints("logs", "mrp/web", "--step", "words")
+    running = person.types("output", "mrp/web", "--step", "words")
+    assert (running.returncode, "the step words has no complete output: it is running" in running.stderr) == (1, True)
+
+
+def look_at_failed(person: Person, lengths: str, told: list[str]) -> None:
+    """Ask about the pipeline when its second step has failed, of which `wait` has told these lines."""
+    world = person.world
+    assert re.match(rf"the step lengths: {lengths}\.py:\d+: ValueError: invalid literal", told[0])
+    assert told[1].startswith("at the record: s3://")
+    assert told[2].endswith(f"then podreduce rerun mrp/web -n {world.namespace}")
+    world.cluster.wait_for(lambda: "postMortem" in world.job(lengths)["status"], "the post-mortem", timeout=60)
+    findings = json.loads(person.prints("diagnose", "mrp/web", "-o", "json"))
+    assert (findings["pipeline"], findings["unknown"]) == ("web", [])
+    assert findings["findings"][0]["text"] == told[0]
+    assert findings["findings"][-1]["text"] == "not reached: 1 step: again"
+    assert "ValueError: invalid literal for int()" in person.prints("logs", "mrp/web", "--failed")
+    replayed = person.types("replay", "mrp/web")
+    assert (replayed.returncode, "the same as recorded" in replayed.stdout) == (1, True), replayed.stderr
+    assert f"mrp/web: the job of the step lengths is mrj/{lengths}" in replayed.stderr
+
+
+def look_at_complete(person: Person, directory: Path) -> None:
+    """Ask about the pipeline when it is complete."""
+    listed = person.prints("output", "mrp/web").splitlines()
+    assert [line.split()[:2] for line in listed[1:]] == [["lengths", "complete"], ["again", "complete"]]
+    counts, expected = count_words(), Counter[int]()
+    for word, count in counts.items():
+        expected[len(word)] += count
+    records = [line.split("\t") for line in person.prints("output", "mrp/web", "--step", "lengths").splitlines()]
+    assert {int(length): int(count) for length, count in records} == expected
+    assert int(person.prints("output", "mrp/web", "--step", "words", "--count")) == len(counts)
+    word, count_of_it = person.prints("output", "mrp/web", "--step", "words", "--head", "1").split("\t")
+    assert counts[word] == int(count_of_it), "an intermediate output, which is in the format Pairs"
+    assert ": whole: " in person.prints("verify", "mrp/web", "--step", "lengths")
+    person.prints("output", "mrp/web", "--step", "again", "--save", str(directory))
+    assert any(directory.iterdir())
+    assert "reduced 3" in person.prints("logs", "mrp/web", "--step", "lengths").splitlines()
+    assert "it is complete, in " in person.prints("diagnose", "mrp/web")

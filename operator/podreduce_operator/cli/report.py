@@ -12,7 +12,7 @@ from podreduce_operator.cli.wording import render_bytes, render_count, render_se
 from podreduce_operator.policy.empty_output import describe_empty_output
 from podreduce_operator.policy.run_state import read_conditions
 
-__all__ = ["REMEDIES", "Kept", "find_verdict", "render_failed", "render_success"]
+__all__ = ["REMEDIES", "STEP_REMEDIES", "Kept", "find_verdict", "render_failed", "render_success"]
 
 SKEWED_SHARE = 0.2
 
@@ -36,6 +36,19 @@ REMEDIES = {
     "ProgramNotFound": "put the ConfigMap into the job's file, after a line ---; a file, where its uri says",
 }
 """What to do, by the reason of the failure or of the condition."""
+
+STEP_REMEDIES = REMEDIES | {
+    "ProgramError": "fix the program, and try it on a small input first: -p NAME=VALUE sets a parameter",
+    "InputError": "fix the object; to accept bytes that are not UTF-8: encodingErrors: Replace in the step's input",
+    "TooManyBadRecords": "fix the input or the program, or allow more: maxBadRecords: N in the step",
+    "OutputExists": "choose another place with -o STEP=URI, or replace the old one: ifExists: Replace in its output",
+    "OutputClaimed": "wait for the other run, or choose another place with -o STEP=URI",
+    "OutOfMemory": "give each task more memory: lower --parallelism; or less to do: map.shards in the step for a map "
+    "(m-…), reduce.partitions for a reduce (r-…)",
+    "DeadlineExceeded": "raise activeDeadlineSeconds, of the pipeline or of the step",
+    "ProgramNotFound": "put the ConfigMap into the pipeline's file, after a line ---; a file, where its uri says",
+}
+"""The same for a step of a pipeline, which other options change."""
 
 
 def find_verdict(status: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -98,15 +111,21 @@ class Kept:
     records: Path | None = None
 
 
-def render_failed(name: str, status: Mapping[str, Any], kept: Kept, source: ProgramSource | None = None) -> str:
+def render_failed(
+    name: str,
+    status: Mapping[str, Any],
+    kept: Kept,
+    source: ProgramSource | None = None,
+    known: Mapping[str, str] = REMEDIES,
+) -> str:
     """Return the report on a failed run: the user's own error and its place, the record, what to do, then the rest.
 
-    `source` is the program as its author knows it, so that lines are those of its file.
+    `source` is the program as its author knows it, so that lines are those of its file; `known`: what to do, by reason.
     """
     _, reason, message = find_verdict(status)
     failures = status.get("failures", [])
     last = failures[0] if failures and explains(failures[0], reason) else None
-    remedy = REMEDIES.get("" if last is None else last["reason"]) or REMEDIES.get(reason)
+    remedy = known.get("" if last is None else last["reason"]) or known.get(reason)
     remedies = [] if remedy is None else [f"what to do: {remedy}"]
     if last is None:
         lines = [f"{name}: failed: {reason}: {message}", *remedies]

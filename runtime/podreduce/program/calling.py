@@ -29,13 +29,14 @@ def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - anythin
     """Return an iterator over the result of `member` of the program; None means no pairs.
 
     Raises:
-        ProgramError: it is not iterable, or a str, bytes or dict, which is never a list of pairs.
+        ProgramError: it is not iterable, or a str, bytes or dict, which is never a list of pairs, or one pair.
     """
     if isinstance(pairs, GeneratorType):
         return pairs
     if pairs is None:
         return iter(())
-    if isinstance(pairs, Iterable) and not isinstance(pairs, str | bytes | dict):
+    is_one = isinstance(pairs, tuple) and pairs and not isinstance(pairs[0], tuple | list)
+    if isinstance(pairs, Iterable) and not isinstance(pairs, str | bytes | dict) and not is_one:
         return iter(pairs)
     raise ProgramError(
         f"{member} returned {type(pairs).__name__} {show(pairs)}: yield key, value (or return a list of pairs)"

@@ -1,12 +1,21 @@
 """The commands for jobs on a cluster, and their options. Each command's module is imported when it is called."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import typer
 
+from podreduce_operator.cli.cluster.answering import (
+    answer,
+    answer_here,
+    ask_about,
+    find_directory,
+    find_uri,
+    is_place,
+    read,
+    refuse_local,
+    with_step,
+)
 from podreduce_operator.cli.cluster.arguments import (
     CountOption,
     DebugOption,
@@ -40,14 +49,6 @@ from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.place_options import with_place_options
 from podreduce_operator.cli.local_runs.names import LOCAL, is_local
 
-if TYPE_CHECKING:
-    from podreduce_operator.cli.cluster.asking import Question
-    from podreduce_operator.cli.cluster.connection import Connection
-    from podreduce_operator.cli.cluster.errors import CommandExit
-    from podreduce_operator.cli.cluster.kinds import Reference
-
-    QuestionAbout: TypeAlias = Callable[[Connection, Reference], Awaitable[CommandExit]]
-
 __all__ = ["COMMANDS", "add_cluster_commands"]
 
 PANEL = "Jobs on a cluster"
@@ -71,7 +72,8 @@ def list_command(
 
         answer_here(lambda: list_runs(output))
     asked = replace(place, all_namespaces=everywhere)
-    answer(asked, lambda connection: list_resources(connection, find_kind(kind), selector=selector, output=output))
+    found = read(lambda: find_kind(kind))
+    answer(asked, lambda connection: list_resources(connection, found, selector=selector, output=output))
 
 
 @with_place_options
@@ -108,7 +110,8 @@ def wait_command(names: NamesArgument, *, timeout: TimeoutOption = None, place: 
         from podreduce_operator.cli.local_runs.waiting import wait_for_runs  # noqa: PLC0415
 
         answer_here(lambda: wait_for_runs(names, timeout))
-    answer(place, lambda connection: wait_for_all(connection, [*map(parse_reference, names)], timeout))
+    references = read(lambda: [*map(parse_reference, names)])
+    answer(place, lambda connection: wait_for_all(connection, references, timeout), names[0])
 
 
 @with_place_options
@@ -322,67 +325,3 @@ def add_cluster_commands(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     for name, command in COMMANDS.items():
         app.command(name, rich_help_panel=PANEL)(command)
-
-
-def is_place(name: str) -> bool:
-    """Tell whether a name is a path or a URI, and no resource."""
-    return "://" in name or name.startswith((".", "/", "~")) or name.endswith("/")
-
-
-def with_step(name: str, step: str | None) -> str:
-    """Return the name of a step of a local run, `local/web/sum`, if a step is given; otherwise the name.
-
-    Raises:
-        CommandError: it is the name of no run.
-    """
-    from podreduce_operator.cli.cluster.errors import CommandError, CommandExit  # noqa: PLC0415 - as below
-
-    if step is None:
-        return name
-    if not is_local(name):
-        raise CommandError(f"{name}: --step: name a pipeline, mrp/NAME or local/NAME", CommandExit.INVALID)
-    return f"{name}/{step}"
-
-
-def find_uri(name: str) -> str:
-    """Return the URI of an output that is named by its place, or by its local run."""
-    from podreduce_operator.cli.local_runs.showing import find_output  # noqa: PLC0415 - other commands need none of it
-    from podreduce_operator.cli.overrides import resolve_uri  # noqa: PLC0415
-
-    return find_output(name) if is_local(name) else resolve_uri(name)
-
-
-def find_directory(name: str) -> Path:
-    """Return the directory of a run that is named by its place, or by its local run."""
-    from podreduce_operator.cli.local_runs.showing import find_records  # noqa: PLC0415 - other commands need none of it
-
-    return find_records(name) if is_local(name) else Path(name).expanduser()
-
-
-def answer_here(command: "Callable[[], CommandExit]") -> NoReturn:
-    """Run a command that asks no cluster, and end with the exit code."""
-    from podreduce_operator.cli.cluster.asking import run_quietly  # noqa: PLC0415 - help and completion need none of it
-
-    raise typer.Exit(run_quietly(command))
-
-
-def refuse_local(name: str, word: str) -> None:
-    """Refuse a change that only a cluster can make, if the name is that of a run of this machine."""
-    if is_local(name):
-        from podreduce_operator.cli.local_runs.running_again import refuse_control  # noqa: PLC0415 - only for these
-
-        answer_here(lambda: refuse_control(name, word))
-
-
-def ask_about(place: Place, name: str, question: "QuestionAbout") -> NoReturn:
-    """Ask the cluster about one resource, and end with the exit code."""
-    from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - help and completion need none
-
-    answer(place, lambda connection: question(connection, parse_reference(name)))
-
-
-def answer(place: Place, question: "Question") -> NoReturn:
-    """Ask the cluster, and end with the exit code."""
-    from podreduce_operator.cli.cluster.asking import ask  # noqa: PLC0415 - help and completion need none of it
-
-    raise typer.Exit(ask(place, question))

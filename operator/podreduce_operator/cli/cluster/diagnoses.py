@@ -82,8 +82,9 @@ async def collect_step(connection: "Connection", step: Step, endpoint: str | Non
         return StepCase(step=step)
     if is_close or step.state in CLOSELY:
         job = Reference(kind=JOB, name=name_of(step.job))
-        return StepCase(step=step, case=await collect_case(connection, job, step.job, endpoint))
-    return StepCase(step=step, case=Case(job=step.job, place=connection.place, now=time.time()))
+        return StepCase(step=step, case=await collect_case(connection, job, step.job, endpoint, PIPELINE_REMEDIES))
+    case = Case(job=step.job, place=connection.place, now=time.time(), remedies=PIPELINE_REMEDIES)
+    return StepCase(step=step, case=case)
 
 
 async def collect_own(connection: "Connection", reference: Reference, manifest: Json) -> Case:

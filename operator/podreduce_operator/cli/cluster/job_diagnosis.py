@@ -1,6 +1,7 @@
 """Collects what is known of a job, for its diagnosis. Rule: what cannot be read is named, with the reason."""
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.errors import PodreduceError
@@ -11,6 +12,7 @@ from podreduce_operator.cli.cluster.findings import Case
 from podreduce_operator.cli.cluster.job_logs import find_pods
 from podreduce_operator.cli.cluster.kinds import Reference
 from podreduce_operator.cli.cluster.program_change import find_program_change
+from podreduce_operator.cli.cluster.remedies import CLUSTER_REMEDIES
 from podreduce_operator.cli.cluster.run_facts import status_of
 from podreduce_operator.cli.cluster.run_store import open_run_store, read_post_mortem
 
@@ -22,8 +24,14 @@ __all__ = ["collect_case", "find_events"]
 Json = dict[str, Any]
 
 
-async def collect_case(connection: "Connection", reference: Reference, manifest: Json, endpoint: str | None) -> Case:
-    """Return everything that is known of a job."""
+async def collect_case(
+    connection: "Connection",
+    reference: Reference,
+    manifest: Json,
+    endpoint: str | None,
+    remedies: Mapping[str, str] = CLUSTER_REMEDIES,
+) -> Case:
+    """Return everything that is known of a job. `remedies`: what to do, by reason."""
     pods, unknown = await find_pods(connection, manifest, None)
     events, why = await find_events(connection, reference, manifest)
     post_mortem, why_not = await find_post_mortem(connection, manifest, endpoint)
@@ -32,6 +40,7 @@ async def collect_case(connection: "Connection", reference: Reference, manifest:
         job=manifest,
         place=connection.place,
         now=time.time(),
+        remedies=remedies,
         pods=pods,
         events=events,
         post_mortem=post_mortem,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from podreduce_operator.api.crd import GROUP, JOBS, PIPELINES, SCHEDULES, ResourceNames
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
+from podreduce_operator.cli.local_runs.names import LOCAL
 
 __all__ = ["JOB", "KINDS", "PIPELINE", "SCHEDULE", "Kind", "Reference", "find_kind", "parse_reference"]
 
@@ -70,7 +71,7 @@ def find_kind(word: str) -> Kind:
     for kind in KINDS:
         if word.lower() in kind.words:
             return kind
-    known = [word for kind in KINDS for word in kind.words[:2]]
+    known = [*(word for kind in KINDS for word in kind.words[:2]), LOCAL]
     near = difflib.get_close_matches(word, known, n=1)
     meant = f"; did you mean {near[0]}?" if near else ""
     raise CommandError(

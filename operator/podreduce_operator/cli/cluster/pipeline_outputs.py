@@ -12,6 +12,7 @@ from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.pipeline_steps import Step, name_steps
 from podreduce_operator.cli.cluster.printing import align
 from podreduce_operator.cli.cluster.run_facts import spec_of, status_of
+from podreduce_operator.cli.pipelines.step_words import render_state
 from podreduce_operator.cli.wording import render_bytes
 from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.resources import JobKey, ResourceView
@@ -40,7 +41,7 @@ def render_outputs(lines: Iterable[Mapping[str, Any]], uris: Mapping[str, str]) 
     rows = [
         (
             line["name"],
-            line["state"],
+            render_state(line),
             f"{line['records']:,}" if "records" in line else "-",
             render_bytes(line["bytes"]) if "bytes" in line else "-",
             uris[line["name"]].removeprefix("file://"),
@@ -82,8 +83,11 @@ def find_step_uri(subject: "Subject", step: Step, opened: "RunStore") -> str:
     spec = read_spec(subject)
     place = find_place(subject, spec, step)
     if "/" not in step.name and step.state not in DONE:
+        command = "diagnose" if step.state in {"Failed", "NotReached"} else "wait"
         raise CommandError(
-            f"{subject.reference}: the step {step.name} has no complete output: it is {step.state}", CommandExit.FAILED
+            f"{subject.reference}: the step {step.name} has no complete output: it is {render_state(step.line)}; "
+            f"podreduce {command} {subject.reference}",
+            CommandExit.FAILED,
         )
     uri = None if place.iteration else own_uri(spec, place.step)
     if uri is not None:

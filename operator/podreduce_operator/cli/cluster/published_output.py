@@ -23,6 +23,7 @@ from podreduce_operator.cli.cluster.run_store import open_run_store
 from podreduce_operator.cli.cluster.subjects import Subject, find_subject
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cli.wording import render_bytes, render_count
+from podreduce_operator.policy.pipeline_status import DONE
 
 if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.connection import Connection
@@ -75,9 +76,11 @@ def list_outputs(connection: "Connection", subject: Subject) -> CommandExit:
     uris = find_outputs(subject)
     if not uris:
         choose_step(subject)
-    say("\n".join(render_outputs([step.line for step in subject.steps or ()], uris)))
-    command = connection.place.command("output", str(subject.reference), "--step", [*uris][-1], "--head", "10")
-    complain(f"the records of one: {command}")
+    steps = subject.steps or ()
+    say("\n".join(render_outputs([step.line for step in steps], uris)))
+    for step in [step.name for step in steps if step.name in uris and step.state in DONE][-1:]:
+        command = connection.place.command("output", str(subject.reference), "--step", step, "--head", "10")
+        complain(f"the records of one: {command}")
     return CommandExit.DONE
 
 

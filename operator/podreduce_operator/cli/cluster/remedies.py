@@ -44,6 +44,9 @@ CLUSTER_REMEDIES = {
 
 PIPELINE_REMEDIES = {
     **CLUSTER_REMEDIES,
+    "ProgramError": "correct the program, and try the pipeline here on a small input first: podreduce run FILE",
+    "OutputExists": "choose another uri for the step's output, or let it replace: output.ifExists: Replace",
+    "TooManyBadRecords": "look at them where its badRecords.uri says; correct the input, or raise maxBadRecords",
     "Invalid": "correct the pipeline as the message says: podreduce validate FILE finds it before you apply",
     "StepFailed": "correct the cause; the new run does the failed step and what waits for it, and uses the rest again",
     "ConvergenceValueMissing": "count or yield the value that the loop's condition reads, or correct its name",
@@ -51,4 +54,4 @@ PIPELINE_REMEDIES = {
     "OutputChanged": "somebody else writes to a step's output: give it a place of its own",
     "EarlierPipelineActive": "an earlier pipeline of the same schedule has not ended: wait for it, or delete it",
 }
-"""The same for a pipeline, whose own reasons docs/pipelines.md has."""
+"""The same for a pipeline and its steps; docs/pipelines.md has the reasons that only pipelines have."""

@@ -63,7 +63,8 @@ def find_ending(manifest: Mapping[str, Any]) -> Ending | None:
     """Return how the run that the spec names came to rest; None while it goes on, or has not begun.
 
     After a change of `runId` or `suspend`, or of anything with `runPolicy: OnChange`, the status is of what was before,
-    until the operator has seen the change. A run that failed before it was planned starts over if the spec has changed.
+    until the operator has seen the change. A job's run that failed before it was planned starts over if the spec has
+    changed.
     """
     spec, status = spec_of(manifest), status_of(manifest)
     generation = manifest["metadata"].get("generation", 0)
@@ -73,7 +74,7 @@ def find_ending(manifest: Mapping[str, Any]) -> Ending | None:
     is_seen = status.get("observedGeneration", generation) >= generation
     if not is_seen and spec.get("runPolicy") == "OnChange":
         return None
-    if ended == Ending.FAILED and not is_seen and "planDigest" not in status:
+    if ended == Ending.FAILED and not is_seen and "planDigest" not in status and "steps" not in status:
         return None
     if ended is not None:
         return Ending(ended)

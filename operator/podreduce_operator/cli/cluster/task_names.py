@@ -41,6 +41,7 @@ def check(task: TaskRef, status: Mapping[str, Any]) -> TaskRef:
     total = read_tasks(status, task.type).get("total")
     if total is None or task.index < total:
         return task
-    last = f"its {task.type} tasks are {task.type.letter}-0 to {task.type.letter}-{total - 1}"
-    known = last if total else f"it has no {task.type} tasks"
+    first, last = f"{task.type.letter}-0", f"{task.type.letter}-{total - 1}"
+    known = f"its {task.type} tasks are {first} to {last}" if total else f"it has no {task.type} tasks"
+    known = f"its only {task.type} task is {first}" if total == 1 else known
     raise CommandError(f"there is no task {task}: {known}", CommandExit.INVALID)

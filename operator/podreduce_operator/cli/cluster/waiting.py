@@ -11,7 +11,10 @@ from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.findings import Case, render_finding
 from podreduce_operator.cli.cluster.following import follow
 from podreduce_operator.cli.cluster.kinds import PIPELINE, SCHEDULE, Reference
+from podreduce_operator.cli.cluster.pipeline_diagnosis import StepCase, diagnose_step
+from podreduce_operator.cli.cluster.pipeline_steps import find_steps
 from podreduce_operator.cli.cluster.place import Place
+from podreduce_operator.cli.cluster.remedies import PIPELINE_REMEDIES
 from podreduce_operator.cli.cluster.run_facts import (
     Ending,
     find_ending,
@@ -67,6 +70,8 @@ async def wait_for_one(connection: "Connection", reference: Reference) -> Comman
     async for manifest in follow(connection, reference):
         ending = find_rest(reference, manifest)
         if ending is not None:
+            if reference.kind is PIPELINE and ending is Ending.FAILED:
+                await tell_failed_steps(connection, reference, manifest)
             tell_ending(connection.place, reference, manifest, ending)
             return EXITS[ending]
         news = describe(manifest)
@@ -118,6 +123,15 @@ def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any],
         complain(f"{reference}: failed; {place.command('diagnose', reference.name)} says more")
     else:
         complain(f"{reference}: suspended: {message_of(status, 'Suspended')[1]}")
+
+
+async def tell_failed_steps(connection: "Connection", reference: Reference, manifest: dict[str, Any]) -> None:
+    """Print why steps of a pipeline failed, as far as the statuses of their jobs say it."""
+    for step in await find_steps(connection, reference, manifest, None):
+        if step.state == "Failed" and step.job is not None:
+            case = Case(job=step.job, place=connection.place, now=time.time(), remedies=PIPELINE_REMEDIES)
+            for finding in diagnose_step(StepCase(step=step, case=case)):
+                complain("\n".join(render_finding(finding)))
 
 
 def tell_pipeline(place: Place, reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:

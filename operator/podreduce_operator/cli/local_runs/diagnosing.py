@@ -23,18 +23,16 @@ from podreduce_operator.cli.cluster.remedies import PIPELINE_REMEDIES
 from podreduce_operator.cli.local_runs.history import PIPELINE_RUN, LocalRun
 from podreduce_operator.cli.local_runs.names import LOCAL
 from podreduce_operator.cli.local_runs.showing import as_manifest, find_phase, find_run, find_step
-from podreduce_operator.cli.report import REMEDIES
+from podreduce_operator.cli.pipelines.step_words import render_state
+from podreduce_operator.cli.report import REMEDIES, STEP_REMEDIES
 from podreduce_operator.cli.wording import render_seconds
 from podreduce_operator.cli.workspace import POST_MORTEM_NAME
 
 __all__ = ["diagnose_run", "read_kept_post_mortem"]
 
-LOCAL_REMEDIES = {
-    **PIPELINE_REMEDIES,
-    **REMEDIES,
-    "OutputExists": "choose another --output, or run again with --replace",
-}
+LOCAL_REMEDIES = REMEDIES | {"OutputExists": "choose another --output, or run again with --replace"}
 """What to do, by reason: `rerun` takes another option than `run`."""
+LOCAL_STEP_REMEDIES = PIPELINE_REMEDIES | STEP_REMEDIES
 
 ENDED = frozenset({"Complete", "Failed"})
 
@@ -68,7 +66,7 @@ def make_case(
         now=time.time(),
         subject=f"{whole}/{step}" if step else whole,
         changed=whole,
-        remedies=LOCAL_REMEDIES,
+        remedies=LOCAL_STEP_REMEDIES if run.kind == PIPELINE_RUN else LOCAL_REMEDIES,
         post_mortem=post_mortem,
     )
 
@@ -90,7 +88,7 @@ def tell_step(each: StepCase) -> list[Finding]:
     state = each.step.state
     if each.case is not None or state == "Failed":
         return diagnose_step(each)
-    return [Finding(text=f"nothing is wrong with the step {each.step.name}: it is {state}")]
+    return [Finding(text=f"nothing is wrong with the step {each.step.name}: it is {render_state(each.step.line)}")]
 
 
 def tell_unfinished(run: LocalRun) -> Finding:

@@ -27,9 +27,11 @@ from podreduce_operator.cli.cluster.tree import Branch, draw
 from podreduce_operator.cli.local_runs.history import PIPELINE_RUN, History, LocalRun, open_history
 from podreduce_operator.cli.local_runs.names import LOCAL
 from podreduce_operator.cli.local_runs.printed_logs import find_printed
+from podreduce_operator.cli.pipelines.step_words import render_state
 from podreduce_operator.cli.terminal import complain, say, terminal_width
 from podreduce_operator.cli.wording import render_seconds
 from podreduce_operator.cli.workspace import LOGS_NAME, RECORDS_NAME
+from podreduce_operator.policy.pipeline_status import DONE
 
 __all__ = [
     "as_manifest",
@@ -170,6 +172,8 @@ def show_run(name: str, output: Format | None) -> CommandExit:
 
 def suggest(run: LocalRun) -> Iterator[str]:
     """Yield what is kept of a run, and the next command."""
+    if run.phase == "Failed":
+        yield f"why: podreduce diagnose {LOCAL}/{run.id}"
     yield from (f"kept: {path}" for path in kept_paths(run))
     for step, uri in run.outputs.items():
         yield f"output of {step}: {uri.removeprefix('file://')}; podreduce output {LOCAL}/{run.id}/{step} --head 10"
@@ -181,7 +185,7 @@ def suggest(run: LocalRun) -> Iterator[str]:
         maps = "--maps " if task.startswith(TaskType.REDUCE.letter) else ""
         yield f"the failed task again: podreduce replay {LOCAL}/{run.id} {task} {maps}--pdb"
     if find_phase(run) == "Lost":
-        yield "its process was killed, so nothing says how far it came: run it again"
+        yield f"its process was killed, so nothing says how far it came: podreduce rerun {LOCAL}/{run.id}"
 
 
 def show_logs_of(name: str, options: LogOptions) -> CommandExit:
@@ -189,30 +193,34 @@ def show_logs_of(name: str, options: LogOptions) -> CommandExit:
     run = find_run(name)
     step = find_step(name, run)
     task = None if options.task is None else parse_task(options.task, run.status)
-    directory = run.kept_directory(LOGS_NAME)
-    is_failed_steps = step in {"", run.failed_step}
-    logs = list(read_logs(directory, options)) if directory is not None and is_failed_steps else []
-    logs = sorted((log for log in logs if task in {None, log.task}), key=lambda log: (log.task, log.title))
-    if not options.only_failed:
-        steps = [step] if step else ["", *(each["name"] for each in run.status.get("steps", ()))]
-        logs += [log for each in steps for log in read_printed(run, each, options) if task in {None, log.task}]
+    steps = [step] if step else [each["name"] for each in run.status.get("steps", ())] or [""]
+    found = [log for each in steps for log in (*read_failed(run, each, options), *read_printed(run, each, options))]
+    logs = [log for log in found if task in {None, log.task}]
     print_logs(logs, options)
     if not logs:
         complain(f"{name}: no log: {explain_nothing(run)}")
     return CommandExit.DONE if logs else CommandExit.FAILED
 
 
-def read_logs(directory: Path, options: LogOptions) -> Iterator[AttemptLog]:
-    """Yield the logs of attempts, by the names of their files."""
-    for path in sorted(directory.glob("*.log")):
+def read_failed(run: LocalRun, step: str, options: LogOptions) -> list[AttemptLog]:
+    """Return the logs of the failed attempts of a job, or of a step, by the names of their files, in order."""
+    directory = run.kept_directory(LOGS_NAME)
+    if directory is None or step != run.failed_step:
+        return []
+    logs = []
+    for path in directory.glob("*.log"):
         if NAMED.fullmatch(path.stem) is not None:
             task = parse_task(path.stem, {})
             text = cut(path.read_text(encoding="utf-8", errors="replace"), options.tail)
-            yield AttemptLog(task=task, attempt_id=path.stem, title=f"{task}, attempt {path.stem}: failed", text=text)
+            title = f"{f'{step}, ' if step else ''}{task}, attempt {path.stem}: failed"
+            logs.append(AttemptLog(task=task, attempt_id=path.stem, title=title, text=text))
+    return sorted(logs, key=lambda log: (log.task, log.title))
 
 
 def read_printed(run: LocalRun, step: str, options: LogOptions) -> Iterator[AttemptLog]:
     """Yield what the tasks of a job, or of a step, that went well have printed."""
+    if options.only_failed:
+        return
     for task, attempt_id, path in find_printed(open_history(os.environ), run.id, step):
         text = cut(path.read_text(encoding="utf-8", errors="replace"), options.tail)
         title = f"{f'{step}, ' if step else ''}{task}: went well; these are the last lines that it printed"
@@ -254,10 +262,20 @@ def find_output(name: str) -> str:
                 f"{name}: several steps have an output: name one with --step: {names}", CommandExit.INVALID
             )
         uri = next(iter(run.outputs.values()))
+    if uri is None and step:
+        raise CommandError(f"{name}: {explain_no_output(run, step)}", CommandExit.FAILED)
     if uri is None:
         why = f"; podreduce diagnose {LOCAL}/{run.id} says why" if run.phase == "Failed" else ""
         raise CommandError(f"{name}: {find_phase(run).lower()}, without an output{why}", CommandExit.FAILED)
     return str(uri)
+
+
+def explain_no_output(run: LocalRun, step: str) -> str:
+    """Return why a step has no output to show."""
+    line = next(each for each in run.status["steps"] if each["name"] == step)
+    if line["state"] in DONE:
+        return f"the step {step} is {render_state(line)}, and has no output with a uri of its own"
+    return f"the step {step} has no output: it is {render_state(line)}; podreduce diagnose {LOCAL}/{run.id} says why"
 
 
 def find_records(name: str) -> Path:

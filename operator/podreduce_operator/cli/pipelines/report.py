@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from podreduce_operator.cli.kept_run import write_setting
 from podreduce_operator.cli.program_source import ProgramSource
-from podreduce_operator.cli.report import REMEDIES, Kept, find_verdict, render_failed
+from podreduce_operator.cli.report import STEP_REMEDIES, Kept, find_verdict, render_failed
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.pipeline_runs.places import result_uri
@@ -60,10 +60,10 @@ def describe_end(local: "LocalPipeline", outcome: "PipelineOutcome", source: Pro
         return f"{name}: interrupted: the running steps were undone"
     if failure is None:
         _, reason, message = find_verdict(outcome.status)
-        remedy = [f"what to do: {REMEDIES[reason]}"] if reason in REMEDIES else []
+        remedy = [f"what to do: {STEP_REMEDIES[reason]}"] if reason in STEP_REMEDIES else []
         return "\n".join([f"{name}: failed: {reason}: {message}", *remedy])
     logs, dead = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
     workspace.keep(workspace.quarantine)
     write_setting(workspace.records, {})
     kept = Kept(logs=logs, post_mortem=dead, records=workspace.keep(workspace.records))
-    return render_failed(f"{name}, step {failure.step}", failure.status, kept, source)
+    return render_failed(f"{name}, step {failure.step}", failure.status, kept, source, STEP_REMEDIES)

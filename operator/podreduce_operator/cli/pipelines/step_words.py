@@ -7,7 +7,7 @@ from podreduce.contract.task import TaskType
 from podreduce_operator.cli.progress import RunProgress, TasksShown
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 
-__all__ = ["describe_loop", "describe_step", "describe_tasks", "measure"]
+__all__ = ["describe_loop", "describe_step", "describe_tasks", "measure", "render_state"]
 
 
 STATES = {"NotReached": "not reached", "LimitReached": "limit reached"}

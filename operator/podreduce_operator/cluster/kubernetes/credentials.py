@@ -19,6 +19,7 @@ config: Any = untyped_config
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """In a pod: the pod's own namespace."""
 
+DEFAULT_FILE = "~/.kube/config"
 DEFAULT_NAMESPACE = "default"
 
 UNREADABLE = (config.ConfigException, yaml.YAMLError, OSError, TypeError, ValueError, AttributeError, LookupError)
@@ -41,6 +42,7 @@ async def load_credentials(
     named = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or None
     try:
         if named or context or "KUBERNETES_SERVICE_HOST" not in os.environ:
+            find_file(named)
             loader = await config.load_kube_config(
                 named, context, client_configuration=configuration, persist_config=False
             )
@@ -49,6 +51,20 @@ async def load_credentials(
     except UNREADABLE as error:
         raise OperatorError(explain(error, named, context)) from error
     return read_own_namespace()
+
+
+def find_file(named: str | None) -> None:
+    """Look for the kubeconfig, of which there may be several.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    paths = [path for path in (named or DEFAULT_FILE).split(os.pathsep) if path]
+    if not any(Path(path).expanduser().exists() for path in paths):
+        raise OperatorError(
+            f"no credentials for the API server: {' and '.join(paths)} is not there; set KUBECONFIG, or run in a pod "
+            "with a service account"
+        )
 
 
 def read_own_namespace() -> str:
@@ -60,7 +76,7 @@ def explain(error: Exception, named: str | None, context: str | None) -> str:
     """Return why there are no credentials, and what to do."""
     known = [] if context is None else list_contexts(named)
     if known and context not in known:
-        return f"there is no context {context!r} in {named or '~/.kube/config'}; there are: {', '.join(known)}"
+        return f"there is no context {context!r} in {named or DEFAULT_FILE}; there are: {', '.join(known)}"
     return f"no credentials for the API server: {error}; set KUBECONFIG, or run in a pod with a service account"
 
 

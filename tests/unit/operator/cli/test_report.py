@@ -5,7 +5,7 @@ import pytest
 
 from podreduce_operator.api.job_positions import TextBlock, find_block
 from podreduce_operator.cli.program_source import ProgramSource
-from podreduce_operator.cli.report import REMEDIES, Kept, find_verdict, render_failed, render_success
+from podreduce_operator.cli.report import REMEDIES, STEP_REMEDIES, Kept, find_verdict, render_failed, render_success
 from podreduce_operator.cli.wording import wrap
 
 
@@ -21,6 +21,11 @@ FAILURE = {
     "traceback": 'Traceback (most recent call last):\n  File "job.py", line 3, in map_func\nValueError: boom\n',
     "record": "file:///in.txt at byte 7: 'oops'",
 }
+
+
+@pytest.mark.parametrize("reason", STEP_REMEDIES)
+def test_what_to_do_about_a_step_names_no_option_that_a_pipeline_refuses(reason: str) -> None:
+    assert not any(option in STEP_REMEDIES[reason] for option in ("--input", "--output", "--set spec."))
 
 
 @pytest.mark.parametrize(

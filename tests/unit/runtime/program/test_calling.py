@@ -19,13 +19,21 @@ REDUCES = " def reduce_func(self, k, v): pass"
 
 @pytest.mark.parametrize(
     ("returned", "expected"),
-    [(None, []), ([], []), ([("a", 1)], [("a", 1)]), ((pair for pair in [(1, 2)]), [(1, 2)]), ({("a", 1)}, [("a", 1)])],
+    [
+        (None, []),
+        ([], []),
+        ([("a", 1)], [("a", 1)]),
+        ((pair for pair in [(1, 2)]), [(1, 2)]),
+        ({("a", 1)}, [("a", 1)]),
+        ((("a", 1),), [("a", 1)]),
+        ((), []),
+    ],
 )
 def test_pairs_may_come_in_any_iterable(returned: Any, expected: list[Any]) -> None:
     assert list(iterate(returned, "Job.map_func")) == expected
 
 
-@pytest.mark.parametrize("returned", [5, "text", b"bytes", {"a": 1}, object])
+@pytest.mark.parametrize("returned", [5, "text", b"bytes", {"a": 1}, object, ("FR", 12.5), (1,)])
 def test_what_is_no_list_of_pairs_is_refused(returned: Any) -> None:
     with pytest.raises(ProgramError, match=r"Job.map_func returned .*: yield key, value"):
         iterate(returned, "Job.map_func")

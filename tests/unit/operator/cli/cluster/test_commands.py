@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from podreduce_operator.cli import kubectl_completion
 from podreduce_operator.cli.app import find_program_name
-from podreduce_operator.cli.cluster.commands import COMMANDS, is_place
+from podreduce_operator.cli.cluster.answering import is_place
+from podreduce_operator.cli.cluster.commands import COMMANDS
 from podreduce_operator.cli.cluster.completion import complete_jobs, complete_kinds, complete_references
 from podreduce_operator.cli.commands import app
 from podreduce_operator.cli.local_runs.history import History, begin

@@ -265,7 +265,7 @@ DIAGNOSES = {
     "failed": f"""\
 the step lengths: wordcount.py:4: ValueError: invalid literal for int() with base 10: 'x'
 at the record: s3://corpus/books/a.txt at byte 7: 'oops'
-what to do: {CLUSTER_REMEDIES["ProgramError"]}; then podreduce rerun mrp/web {AT}
+what to do: {PIPELINE_REMEDIES["ProgramError"]}; then podreduce rerun mrp/web {AT}
 next: podreduce logs web-lengths-{RUN_HASH} m-3 {AT}
   in the task m-3 (wordcount-1f0c9a2b3d-m-3-1, exit code 64): ProgramError
   Traceback (most recent call last):
@@ -389,8 +389,8 @@ async def test_the_outputs_of_a_pipeline_are_listed_and_one_is_read(
     printed = capsys.readouterr()
     assert printed.out == (
         f"STEP      STATE      RECORDS   SIZE   OUTPUT\n"
-        f"lengths   Complete   3         15 B   {tmp_path}/lengths/\n"
-        f"last      Complete   3         15 B   {tmp_path}/last/\n"
+        f"lengths   complete   3         15 B   {tmp_path}/lengths/\n"
+        f"last      complete   3         15 B   {tmp_path}/last/\n"
     )
     assert printed.err == f"the records of one: podreduce output mrp/web --step last --head 10 {AT}\n"
     for options, text in (
@@ -410,8 +410,16 @@ async def test_the_outputs_of_a_pipeline_are_listed_and_one_is_read(
     ("state", "options", "message"),
     [
         ("complete", OutputOptions(count=True), "several steps have an output: name one with --step: lengths, last"),
-        ("running", OutputOptions(step="lengths"), "the step lengths has no complete output: it is Running"),
-        ("failed", OutputOptions(step="last"), "the step last has no complete output: it is NotReached"),
+        (
+            "running",
+            OutputOptions(step="lengths"),
+            "the step lengths has no complete output: it is running; podreduce wait mrp/web",
+        ),
+        (
+            "failed",
+            OutputOptions(step="last"),
+            "the step last has no complete output: it is not reached; podreduce diagnose mrp/web",
+        ),
         ("complete", OutputOptions(step="words"), "the step words has no URI of its own: its output is below workUri"),
     ],
     ids=["which", "running", "not-reached", "of-no-uri"],

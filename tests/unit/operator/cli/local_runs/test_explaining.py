@@ -1,6 +1,7 @@
 """`diagnose`, `events` and `rerun` of runs of this machine: what each says of a run in each state."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from podreduce_operator.api.job_positions import TextBlock
 from podreduce_operator.cli.cluster.errors import CommandError
 from podreduce_operator.cli.commands import app
-from podreduce_operator.cli.local_runs.diagnosing import LOCAL_REMEDIES
+from podreduce_operator.cli.local_runs.diagnosing import LOCAL_REMEDIES, LOCAL_STEP_REMEDIES
 from podreduce_operator.cli.local_runs.history import History, LocalRun
 from podreduce_operator.cli.local_runs.remembering import as_written
 from podreduce_operator.cli.local_runs.running_again import find_command
@@ -112,7 +113,7 @@ def test_a_run_that_goes_on_says_so_and_is_not_run_again(history: History, tmp_p
         working = msgspec.structs.replace(run, workspace=str(workspace.path))
         history.add(working)
         first, following = invoke("diagnose", "local/words")[1].splitlines()
-        assert first.startswith("nothing is wrong: it has run for 1 min ")
+        assert re.match(r"nothing is wrong: it has run for \d+ min \d+ s, and its terminal shows", first)
         assert following == "next: podreduce wait local/words-a"
         with pytest.raises(CommandError, match="it goes on: podreduce wait local/words-a waits for its end"):
             find_command(working, replace_output=False)
@@ -137,11 +138,12 @@ def make_pipeline(history: History, tmp_path: Path, **fields: Any) -> LocalRun:
 
 def test_of_a_pipeline_the_step_that_failed_is_explained(history: History, tmp_path: Path) -> None:
     make_pipeline(history, tmp_path, failed_status=failed_job()["status"])
-    of_step = WHOLE.replace("logs local/words-a", "logs local/words-a/sums")
+    of_step = WHOLE.replace(LOCAL_REMEDIES["ProgramError"], LOCAL_STEP_REMEDIES["ProgramError"])
+    of_step = of_step.replace("logs local/words-a", "logs local/words-a/sums")
     of_step = "the step sums: " + of_step.replace("replay local/words-a", "replay local/words-a/sums")
     assert invoke("diagnose", "local/words") == (0, f"{of_step}\nnot reached: 1 step: last\n", "")
     assert invoke("diagnose", "local/words", "--step", "sums") == (0, of_step, "")
-    assert invoke("diagnose", "local/words/words")[1] == "nothing is wrong with the step words: it is Complete\n"
+    assert invoke("diagnose", "local/words/words")[1] == "nothing is wrong with the step words: it is complete\n"
     assert invoke("diagnose", "local/words/x")[2].startswith(
         "local/words/x: there is no such step: its steps are words"
     )
@@ -208,6 +210,37 @@ def test_what_cannot_be_run_again_says_why(
     found, shown, why = invoke("rerun", "local/words", *options)
     assert (found, shown) == (code, "")
     assert words.format(here=tmp_path) in why
+
+
+def test_who_asks_a_cluster_about_a_local_run_is_told_its_name(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(history, tmp_path, "Failed")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
+    absent = (
+        f"no credentials for the API server: {tmp_path}/nowhere is not there; set KUBECONFIG, or run in a pod with a "
+    )
+    offer = "a run of this machine has that name: say local/words to ask about it\n"
+    for words in (("diagnose", "words"), ("logs", "mrp/words"), ("wait", "words")):
+        assert invoke(*words) == (5, "", f"{absent}service account\n{offer}")
+    assert invoke("diagnose", "other") == (5, "", f"{absent}service account\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("list", "locl"), r"locl: no such kind; known are .*; did you mean local\?"),
+        (("status", "mrx/words"), r"mrx: no such kind; known are .*; did you mean mr[jps]\?"),
+        (("wait", "mrx/words"), "mrx: no such kind"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused_before_a_cluster_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
+    code, shown, why = invoke(*words)
+    assert (code, shown) == (2, "")
+    assert re.match(told, why)
 
 
 def test_tracebacks_are_kept_with_the_file_and_lines_of_their_author() -> None:

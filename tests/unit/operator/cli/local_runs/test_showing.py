@@ -231,8 +231,8 @@ def test_the_outputs_of_a_pipeline_are_listed_and_one_is_read_by_its_step(histor
         0,
         (
             "STEP     STATE      RECORDS   SIZE   OUTPUT\n"
-            f"counts   Complete   2         8 B    {tmp_path}/counts/\n"
-            f"top      Complete   2         8 B    {tmp_path}/top/\n"
+            f"counts   complete   2         8 B    {tmp_path}/counts/\n"
+            f"top      complete   2         8 B    {tmp_path}/top/\n"
         ),
         "the records of one: podreduce output local/words-a --step top --head 10\n",
     )
