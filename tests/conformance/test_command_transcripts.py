@@ -40,6 +40,7 @@ AMOUNT = r"(?:\d+ h \d+ min|\d+ min \d+ s|[\d.]+ s)"
 CHANGING = {
     re.compile(rf"\b(for|in|after|took) {AMOUNT}"): r"\1 A WHILE",
     re.compile(rf"{AMOUNT} ago"): "A WHILE ago",
+    re.compile(r"(?m)(?<= )\d+m(?= |$)"): "Nm",
     re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z"): "TIME",
     re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"): "UID",
 }

@@ -70,9 +70,9 @@ CHANGING = {
     re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"): "UID",
     re.compile(r"\b\d\d:\d\d:\d\d\b"): "CLOCK",
     re.compile(r"\b(for|in|after|took) (\d+ min )?[\d.]+ s"): r"\1 A WHILE",
-    re.compile(r"(?m)^\d+s( +)(?=Normal|Warning)"): r"NOW\1",
-    re.compile(r"(?m), \d\.\d s$"): ", A WHILE",
-    re.compile(r"(?m)\b\d+s +\d+s$"): "NOW     NOW",
+    re.compile(r"(?m)^\d+[smh]( +)(?=Normal|Warning)"): r"NOW\1",
+    re.compile(r"(?m), (\d+ min )?[\d.]+ s$"): ", A WHILE",
+    re.compile(r"(?m)\b\d+[smh] +\d+[smh]$"): "NOW     NOW",
     re.compile(r"kill -INT \d+"): "kill -INT PROCESS",
     re.compile(r"(?m)^(LAST SEEN|NOW) +"): r"\1   ",
 }
