@@ -226,9 +226,13 @@ def test_a_schedule_has_its_job_made_and_told_of(cluster: Cluster, start: Start,
     cluster.wait_for(lambda: find_jobs(cluster, namespace) > first, "the next job", timeout=120)
     ends = [int(name.rpartition("-")[2]) for name in sorted(find_jobs(cluster, namespace))]
     assert ends == list(range(ends[0], ends[-1] + 1)), "one a minute"
-    schedule = cluster.get("mrs", "minutely", namespace)
-    assert schedule is not None
-    assert schedule["status"]["active"]
+
+    def is_told() -> bool:
+        """The status follows the job, a moment later."""
+        schedule = cluster.get("mrs", "minutely", namespace)
+        return schedule is not None and bool(schedule["status"].get("active"))
+
+    cluster.wait_for(is_told, "the job in the status", timeout=30)
 
 
 def find_jobs(cluster: Cluster, namespace: str) -> set[str]:

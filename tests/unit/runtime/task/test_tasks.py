@@ -252,7 +252,7 @@ def test_a_raising_map_names_the_record_and_shows_the_users_lines() -> None:
         ("yield value", "Job.map_func yielded str 'xx', which is not a pair"),
         ("yield value, 1, 2", "which is not a pair"),
         ("return 5", "Job.map_func returned int 5"),
-        ("return value, 1", "yielded str 'xx', which is not a pair"),
+        ("return value, 1", r"Job.map_func returned tuple \('xx', 1\): yield key, value"),
         ("yield {1}, 1", "set"),
         ("yield value, {1}", "for the key 'xx': .*set cannot be a value"),
         ("yield value, value.nope", "AttributeError"),
