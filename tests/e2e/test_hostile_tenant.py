@@ -54,8 +54,8 @@ LONG_NAME = "/".join(4 * ["n" * 200])
 LARGE_TEXT = "a" * 100_000
 """Of an annotation, of which an object may have 256 KiB. More does not fit into an argument of kubectl."""
 
-MOST_MEMORY_MIB = 300
-"""Of the operator, at its peak."""
+MOST_MEMORY_MIB = 200
+"""Of the operator at its peak, beyond what it had before. The same operator has served other tests by then."""
 KEYS = {
     "plan": PLAN_KEY,
     "page": shard_page_key(0),
@@ -283,7 +283,7 @@ def spoil_pages(hostile: JobWorld) -> None:
 
 @pytest.mark.timeout(1200)
 def test_a_tenant_harms_no_other_and_not_the_operator(world: JobWorld, hostile: JobWorld, images: Images) -> None:
-    before = operator_pod(world)
+    before, memory_before = operator_pod(world), read_mib(world, "VmRSS")
     said = [f"at the start {memory_of(world)}"]
     world.start("first", WORD_COUNT)
     model = world.cluster.wait_for(lambda: next(iter(world.pods("first")), None), "a pod of the victim")
@@ -315,7 +315,7 @@ def test_a_tenant_harms_no_other_and_not_the_operator(world: JobWorld, hostile: 
     assert ends["spoiled-page"] != "Complete"
     assert ends["many-others"] == "Complete"
     assert "apiVersion" not in json.dumps(hostile.job("api-server")["status"])
-    assert read_mib(world, "VmHWM") < MOST_MEMORY_MIB
+    assert read_mib(world, "VmHWM") < memory_before + MOST_MEMORY_MIB
     assert operator_pod(world) == before
 
 
