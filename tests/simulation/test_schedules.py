@@ -1,25 +1,14 @@
 """Schedules in worlds that go wrong, and wrong policies that these worlds find."""
 
-from dataclasses import dataclass
-
 import pytest
 
-from tests.simulation.mutation import in_order_of_imports, load, mutate_source, source_of
-from tests.simulation.schedule_world import Decide, play_schedule
+from tests.simulation.mutation import in_order_of_imports
+from tests.simulation.schedule_world import play_schedule
+from tests.simulation.wrong_rules import Wrong, is_found
 
 WORLDS = 150
 
 MODULES = in_order_of_imports("podreduce_operator.schedules", "podreduce_operator.policy.decide_schedule")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wrong:
-    """A wrong rule: in `module`, `new` stands where `old` should. `breaks` is what the judge says."""
-
-    module: str
-    old: str
-    new: str
-    breaks: str
 
 
 DECIDE = "policy.decide_schedule"
@@ -94,15 +83,5 @@ def test_schedules_in_worlds_that_go_wrong(seed: int) -> None:
 
 @pytest.mark.parametrize("wrong", MUTANTS, ids=lambda wrong: wrong.new)
 def test_a_wrong_rule_is_found(wrong: Wrong) -> None:
-    name = f"podreduce_operator.{wrong.module}"
-    changed = {name: mutate_source(source_of(name), wrong.old, wrong.new)}
-    decide: Decide = load(MODULES, changed)["podreduce_operator.policy.decide_schedule"].decide_schedule
-    heard: list[str] = []
-    for seed in range(WORLDS):
-        try:
-            play_schedule(seed, decide)
-        except AssertionError as error:
-            heard.append(str(error).partition("\n")[0])
-            if heard[-1].startswith(wrong.breaks):
-                return
-    assert False, f"no world has found it: {sorted(set(heard))}"  # noqa: B011, PT015 - it says what was found
+    found, heard = is_found(wrong, MODULES, "decide_schedule", play_schedule, WORLDS)
+    assert found, heard

@@ -14,7 +14,15 @@ from podreduce_operator.api.crd import GROUP
 from podreduce_operator.api.pipeline_spec import LoopSpec, PipelineSpec, StepInput, StepSpec
 from podreduce_operator.model.pipelines import StepJob
 
-__all__ = ["KEEPS_MAPS_LABEL", "MAPS_FROM_LABEL", "find_kept_maps", "keeps_maps", "may_carry_maps", "read_maps_from"]
+__all__ = [
+    "KEEPS_MAPS_LABEL",
+    "MAPS_FROM_LABEL",
+    "find_kept_maps",
+    "keeps_maps",
+    "label_maps",
+    "may_carry_maps",
+    "read_maps_from",
+]
 
 KEEPS_MAPS_LABEL: Final = f"{GROUP}/keeps-maps"
 MAPS_FROM_LABEL: Final = f"{GROUP}/maps-from"
@@ -33,6 +41,13 @@ def may_carry_maps(spec: PipelineSpec, step: StepSpec) -> bool:
 def changes(source: StepInput, loop: LoopSpec) -> bool:
     """Tell whether what a step of the loop reads may be another in each iteration."""
     return source.previous is not None or source.from_ in loop.steps
+
+
+def label_maps(spec: PipelineSpec, step: StepSpec, maps_from: str | None) -> dict[str, str]:
+    """Return the labels of a step's job: whose map output it may read, or else whether it keeps its own."""
+    if maps_from is not None:
+        return {MAPS_FROM_LABEL: maps_from}
+    return {KEEPS_MAPS_LABEL: YES} if may_carry_maps(spec, step) else {}
 
 
 def keeps_maps(labels: Mapping[str, str]) -> bool:

@@ -18,7 +18,7 @@ from podreduce_operator.api.pipeline_spec import PipelineSpec, StepInput, StepSp
 from podreduce_operator.api.spec import ProgramSpec
 from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.pipelines import CreateStep, PipelineView
-from podreduce_operator.pipelines.carried_maps import KEEPS_MAPS_LABEL, MAPS_FROM_LABEL, may_carry_maps
+from podreduce_operator.pipelines.carried_maps import keeps_maps, label_maps
 from podreduce_operator.pipelines.freshness import Node
 from podreduce_operator.pods.pod_names import MAX_NAME_CHARACTERS, bounded_name
 from podreduce_operator.pods.template_merge import join_templates
@@ -109,10 +109,11 @@ def build_step_job(
     """
     spec, place = pipeline.spec, action.place
     step, raw = resolve_step(spec, place.step), find_raw_step(pipeline, place.step)
+    metadata = describe_metadata(pipeline, run, step, action)
     return {
         "apiVersion": API_VERSION,
         "kind": JOBS.kind,
-        "metadata": describe_metadata(pipeline, run, step, action),
+        "metadata": metadata,
         "spec": {
             **{name: value for name, value in raw.items() if name not in STEP_FIELDS},
             **merge_defaults(pipeline.raw_spec, raw),
@@ -121,7 +122,7 @@ def build_step_job(
             "output": describe_output(step, raw.get("output", {}), run, outputs[node.name], place),
             "parallelism": action.share,
             "suspend": False,
-            "ttlSecondsAfterFinished": choose_ttl(spec, step, action),
+            "ttlSecondsAfterFinished": choose_ttl(spec, metadata["labels"]),
         },
     }
 
@@ -132,15 +133,10 @@ def find_raw_step(pipeline: PipelineView, name: str) -> Mapping[str, Any]:
     return raw
 
 
-def choose_ttl(spec: PipelineSpec, step: StepSpec, action: CreateStep) -> int:
+def choose_ttl(spec: PipelineSpec, labels: Mapping[str, str]) -> int:
     """Return how long the job's records stay. A job that keeps its map output is deleted when its loop has ended."""
     ttl = spec.ttl_seconds_after_finished
-    return max(ttl, KEPT_MAPS_SECONDS) if will_keep_maps(spec, step, action) else ttl
-
-
-def will_keep_maps(spec: PipelineSpec, step: StepSpec, action: CreateStep) -> bool:
-    """Tell whether the step's job keeps its map output: it may be carried over, and no earlier job has kept it."""
-    return action.maps_from is None and may_carry_maps(spec, step)
+    return max(ttl, KEPT_MAPS_SECONDS) if keeps_maps(labels) else ttl
 
 
 def describe_metadata(pipeline: PipelineView, run: PinnedRun, step: StepSpec, action: CreateStep) -> dict[str, Any]:
@@ -153,10 +149,7 @@ def describe_metadata(pipeline: PipelineView, run: PinnedRun, step: StepSpec, ac
     }
     if place.iteration:
         labels[ITERATION_LABEL] = str(place.iteration)
-    if action.maps_from is not None:
-        labels[MAPS_FROM_LABEL] = action.maps_from
-    elif will_keep_maps(pipeline.spec, step, action):
-        labels[KEEPS_MAPS_LABEL] = "true"
+    labels |= label_maps(pipeline.spec, step, action.maps_from)
     if QUEUE_LABEL in pipeline.labels:
         labels[QUEUE_LABEL] = pipeline.labels[QUEUE_LABEL]
     controller = {

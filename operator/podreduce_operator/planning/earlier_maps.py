@@ -150,7 +150,10 @@ class EarlierRun:
         return decode_record(data, Plan, self.store.uri_of(PLAN_KEY))
 
     async def shards(self, plan: Plan) -> AsyncIterator[Shard]:
-        """Yield the shards, a page at a time, if all pages are the plan's."""
+        """Yield the shards, a page at a time, if all pages are the plan's.
+
+        They are read twice, for the cuts and to be compared: the pieces of a million objects are never held together.
+        """
         for ref in plan.pages:
             data = await self.store.get_async(shard_page_key(ref.number))
             if digest_bytes(data) != ref.digest:

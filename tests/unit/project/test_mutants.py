@@ -6,13 +6,14 @@ from tests.simulation.model_mutants import MODEL_MUTANTS
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.mutation import MODELS, POLICY, source_of
 from tests.simulation.test_pipelines import MUTANTS as PIPELINE_MUTANTS
+from tests.simulation.test_schedules import MUTANTS as SCHEDULE_MUTANTS
 
 
 def changed_texts() -> Iterator[tuple[str, str, str]]:
     """Which mutant, the name of the module that it changes, as it has it, and the text that it replaces."""
     for mutant in (*MUTANTS, *MODEL_MUTANTS):
         yield mutant.name, mutant.module, mutant.old
-    for wrong in PIPELINE_MUTANTS:
+    for wrong in (*PIPELINE_MUTANTS, *SCHEDULE_MUTANTS):
         yield wrong.breaks, wrong.module, wrong.old
 
 
