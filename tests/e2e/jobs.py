@@ -174,6 +174,11 @@ class JobWorld:
         self.start(name, source, **spec)
         return self.wait(name, "Complete")
 
+    def patch(self, name: str, **spec: Any) -> None:
+        """Change fields of a job's spec."""
+        change = ("--type=merge", "--patch", json.dumps({"spec": spec}))
+        self.cluster.kubectl("patch", "mrj", name, *change, "--namespace", self.namespace)
+
     def job(self, name: str) -> dict[str, Any]:
         """Return the MapReduceJob."""
         job = self.cluster.get("mrj", name, self.namespace)

@@ -77,6 +77,5 @@ def test_what_starts_from_nothing_waits_as_one_gang(world: JobWorld) -> None:
 def test_a_gang_that_is_larger_than_the_parallelism_has_become_is_dissolved(world: JobWorld) -> None:
     world.start("smaller", WORD_COUNT, admission="Gang", parallelism=4, podTemplate=GATED, speculation="Never")
     wait_for_gang(world, "smaller", "map", 4)
-    fewer = '{"spec": {"parallelism": 2}}'
-    world.cluster.kubectl("patch", "mrj", "smaller", "--namespace", world.namespace, "--type=merge", "--patch", fewer)
+    world.patch("smaller", parallelism=2)
     wait_for_gang(world, "smaller", "map", 2)

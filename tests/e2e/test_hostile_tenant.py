@@ -148,11 +148,6 @@ def prepare(hostile: JobWorld, name: str, source: str = WORD_COUNT, **spec: Any)
     return run_keys(hostile, name)
 
 
-def patch(hostile: JobWorld, name: str, spec: Mapping[str, Any]) -> None:
-    text = json.dumps({"spec": spec})
-    hostile.cluster.kubectl("patch", "mrj", name, "--namespace", hostile.namespace, "--type=merge", "--patch", text)
-
-
 def plan_of(hostile: JobWorld, name: str, run_id: str = "1", **changes: Any) -> bytes:
     """Return a plan that the job could have, but for `changes`."""
     job = hostile.job(name)
@@ -222,7 +217,7 @@ def plant_next_run(hostile: JobWorld) -> list[str]:
     following = prefix.removesuffix("-1/") + "-2/"
     put(hostile, following + PLAN_KEY, plan_of(hostile, "next", "2", output_uri="s3://output/"))
     put(hostile, following + COMMIT_INTENT_KEY, GARBAGE)
-    patch(hostile, "next", {"runId": "2"})
+    hostile.patch("next", runId="2")
     return ["next"]
 
 
@@ -243,7 +238,7 @@ def forge_pods(hostile: JobWorld, theirs: Mapping[str, Any], model: Mapping[str,
             }
             pods.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": forged_spec(images)})
     hostile.cluster.apply(*pods, namespace=hostile.namespace)
-    patch(hostile, "forged", {"suspend": False})
+    hostile.patch("forged", suspend=False)
 
 
 def forged_labels() -> Iterator[dict[str, str]]:
@@ -275,7 +270,7 @@ def point_at_the_api_server(hostile: JobWorld) -> None:
 def spoil_pages(hostile: JobWorld) -> None:
     """Write over the page of a plan between its writing and the start of its task."""
     prefix = prepare(hostile, "spoiled-page")
-    patch(hostile, "spoiled-page", {"suspend": False})
+    hostile.patch("spoiled-page", suspend=False)
     keys: Callable[[], bool] = lambda: prefix + PLAN_KEY in hostile.keys(BUCKET, prefix)  # noqa: E731
     hostile.cluster.wait_for(keys, "the plan")
     put(hostile, prefix + shard_page_key(0), b'{"shards":[{"index":0,"pieces":[]}]}')
@@ -289,14 +284,14 @@ def test_a_tenant_harms_no_other_and_not_the_operator(world: JobWorld, hostile: 
     model = world.cluster.wait_for(lambda: next(iter(world.pods("first")), None), "a pod of the victim")
     flood = FLOOD % f"http://podreduce-progress.{world.installation.namespace}.svc:8081/v1/progress"
     prepare(hostile, "flood", flood, input_uri=one_line(hostile))
-    patch(hostile, "flood", {"suspend": False})
+    hostile.patch("flood", suspend=False)
     point_at_the_api_server(hostile)
     names = [*plant_garbage(hostile), *plant_large(hostile), *plant_plans(hostile), *plant_next_run(hostile)]
     names += plant_many(hostile)
     annotate(hostile, names)
     forge_pods(hostile, world.job("first")["metadata"], model, images)
     for name in names:
-        patch(hostile, name, {"suspend": False})
+        hostile.patch(name, suspend=False)
     spoil_pages(hostile)
     world.start("second", WORD_COUNT)
 

@@ -51,9 +51,8 @@ def start(world: JobWorld, source: str, *, parallelism: int = 3, **spec: Any) ->
     """Apply a suspended job, put it into the queue, and let it go."""
     fields = {"admission": "Gang", "parallelism": parallelism, "podTemplate": REQUESTS, "speculation": "Never"}
     world.start("job", source, suspend=True, **(fields | spec))
-    place = ("--namespace", world.namespace)
-    world.cluster.kubectl("label", "mrj", "job", f"{QUEUE_LABEL}={QUEUE}", *place)
-    world.cluster.kubectl("patch", "mrj", "job", "--type=merge", "--patch", '{"spec": {"suspend": false}}', *place)
+    world.cluster.kubectl("label", "mrj", "job", f"{QUEUE_LABEL}={QUEUE}", "--namespace", world.namespace)
+    world.patch("job", suspend=False)
 
 
 def occupy(world: JobWorld, name: str, cpu: str, *, priority: str = "") -> None:
@@ -129,6 +128,5 @@ def test_a_preempted_job_starts_again_as_a_whole_once_there_is_room(queued: JobW
 def test_a_job_that_asks_for_more_than_there_is_may_be_made_smaller(queued: JobWorld, kueue: Kueue) -> None:
     start(queued, WORD_COUNT, parallelism=4)
     wait_until_gated(queued, 4)
-    fewer = '{"spec": {"parallelism": 3}}'
-    queued.cluster.kubectl("patch", "mrj", "job", "--namespace", queued.namespace, "--type=merge", "--patch", fewer)
+    queued.patch("job", parallelism=3)
     wait_for_the_end(queued, kueue)

@@ -1,8 +1,6 @@
 """Jobs deleted, replaced, suspended and run again, at inconvenient moments."""
 
-import json
 import secrets
-from typing import Any
 
 import pytest
 from minio import MinioAdmin
@@ -67,8 +65,7 @@ def test_a_second_run_id_right_after_the_first_never_adopts_its_pods(world: JobW
     world.start("again", slow_attempt(WORD_COUNT, "m-2-1"), output=output)
     old = world.wait_for_progress("again", "m-2-1")
     before = {pod["metadata"]["uid"] for pod in world.pods("again")}
-    patch = json.dumps({"spec": {"runId": "2", "program": {"source": WORD_COUNT}}})
-    world.cluster.kubectl("patch", "mrj", "again", "--type=merge", "-p", patch, "--namespace", world.namespace)
+    world.patch("again", runId="2", program={"source": WORD_COUNT})
     job = world.wait("again", "Complete")
     assert job["status"]["runId"] == "2"
     assert old["metadata"]["uid"] in before
@@ -93,11 +90,11 @@ def test_the_same_name_applied_again_at_once_never_adopts_the_old_pods(world: Jo
 def test_a_suspended_job_runs_no_pods_and_keeps_what_is_committed(world: JobWorld) -> None:
     world.start("paused", slow_attempt(WORD_COUNT, "m-7-1"))
     world.wait_for_progress("paused", "m-7-1")
-    suspend(world, suspended=True)
+    world.patch("paused", suspend=True)
     world.wait("paused", "Suspended", timeout=30)
     world.cluster.wait_for(lambda: not world.running_pods("paused"), "no running pods", timeout=60)
     kept = world.commit("paused", "m-0")["attemptId"]
-    suspend(world, suspended=False)
+    world.patch("paused", suspend=False)
     job = world.wait("paused", "Complete")
     assert world.commit("paused", "m-0")["attemptId"] == kept
     assert job["status"]["map"]["failed"] == 0
@@ -112,12 +109,12 @@ def test_an_edit_is_seen_and_with_on_change_it_runs_again_whoever_made_the_run_i
     world.go_on(pod)
     world.wait("edited", "Complete")
     assert "wave" not in world.job("edited")["status"]
-    edit(world, {"program": {"source": WORD_COUNT}})
+    world.patch("edited", program={"source": WORD_COUNT})
     world.cluster.wait_for(lambda: world.condition("edited", "SpecChanged"), "SpecChanged", timeout=30)
     row = world.cluster.kubectl("get", "mrj", "edited", "--no-headers", "--namespace", world.namespace).stdout.split()
     assert row[4] == "True"
     assert "SpecChanged" in world.describe("edited")
-    edit(world, {"runPolicy": "OnChange"})
+    world.patch("edited", runPolicy="OnChange")
     world.cluster.wait_for(lambda: world.job("edited")["status"]["runId"] == "1-g3", "another run", timeout=60)
     job = world.wait("edited", "Complete")
     assert (job["spec"]["runId"], job["status"]["specRunId"]) == ("1", "1")
@@ -128,16 +125,6 @@ def test_an_edit_is_seen_and_with_on_change_it_runs_again_whoever_made_the_run_i
 def find_percent(world: JobWorld) -> int:
     percent: int = world.job("edited")["status"].get("wave", {}).get("percent", 0)
     return percent
-
-
-def edit(world: JobWorld, spec: dict[str, Any]) -> None:
-    patch = json.dumps({"spec": spec})
-    world.cluster.kubectl("patch", "mrj", "edited", "--type=merge", "-p", patch, "--namespace", world.namespace)
-
-
-def suspend(world: JobWorld, *, suspended: bool) -> None:
-    patch = json.dumps({"spec": {"suspend": suspended}})
-    world.cluster.kubectl("patch", "mrj", "paused", "--type=merge", "-p", patch, "--namespace", world.namespace)
 
 
 def test_finished_records_go_after_their_ttl_and_the_output_stays(world: JobWorld) -> None:

@@ -4,7 +4,6 @@ One installation dies around the actions of a job and of a schedule, so that the
 is looked at.
 """
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, get_args
@@ -32,6 +31,7 @@ def points_of(some_actions: Any) -> list[str]:
 POINTS = points_of(actions.Action)
 SCHEDULE_POINTS = points_of(ScheduleAction)
 LAST_POINT = "after:DeleteJob"
+MOST_LIVES = 3
 MOST_DELETIONS = 5
 STATE = "/tmp/faults"  # noqa: S108 - in the operator's own emptyDir
 
@@ -74,24 +74,15 @@ def scheduled(crashing: JobWorld) -> Iterator[ScheduleWorld]:
     world.end()
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("scheduled")
 def test_every_crash_of_the_operator_is_survived(crashing: JobWorld) -> None:
-    world, cluster = crashing, crashing.cluster
-    output = {"uri": world.output_uri("crashed"), "ifExists": "Replace"}
-    world.start("crashed", FAILS_ONCE, output=output, ttlSecondsAfterFinished=20)
-    cluster.wait_for(lambda: world.commits("crashed"), "the first commit", timeout=120)
-    patch = json.dumps({"spec": {"runId": "2"}})
-    cluster.kubectl("patch", "mrj", "crashed", "--type=merge", "-p", patch, "--namespace", world.namespace)
-    cluster.wait_for(lambda: world.job("crashed")["status"].get("runId") == "2", "the second run", timeout=120)
-    job = world.wait("crashed", "Complete")
-    assert read_words(world.parts("crashed")) == count_words()
-    assert {failure["task"] for failure in job["status"]["failures"]} == {"m-1"}
-    cluster.wait_for(lambda: not world.work_keys("crashed"), "the end of the records", timeout=90)
-    patch = json.dumps({"spec": {"deleteAfterFinishedSeconds": 1}})
-    cluster.kubectl("patch", "mrj", "crashed", "--type=merge", "-p", patch, "--namespace", world.namespace)
-    cluster.wait_for(lambda: is_gone(world, "crashed"), "the end of the job", timeout=90)
-    assert die_after_a_deletion(world)
-    assert set(read_deaths(world)) >= set(POINTS)
+    for number in range(MOST_LIVES):
+        live_through_crashes(crashing, f"crashed-{number}")
+        if set(read_deaths(crashing)) >= {*POINTS} - {LAST_POINT}:
+            break
+    assert die_after_a_deletion(crashing)
+    assert set(read_deaths(crashing)) >= set(POINTS)
 
 
 @pytest.mark.timeout(900)
@@ -113,6 +104,26 @@ def test_a_schedule_makes_each_job_once_though_its_operator_dies_around_each_act
     assert sorted(read_deaths(world.jobs)) == sorted({*POINTS, *SCHEDULE_POINTS})
     for uri in world.published("crashed").values():
         assert read_words(world.jobs.parts("crashed", uri)) == world.words
+
+
+def live_through_crashes(world: JobWorld, name: str) -> None:
+    """Have a job planned, replaced, completed, tidied and deleted, and check what it gives.
+
+    A crash around an action of the schedule can end the operator in the middle of an action of the job. The next
+    process finds that action done and does not repeat it, so that nothing crashes after it. Another job has it again.
+    """
+    cluster = world.cluster
+    output = {"uri": world.output_uri(name), "ifExists": "Replace"}
+    world.start(name, FAILS_ONCE, output=output, ttlSecondsAfterFinished=20)
+    cluster.wait_for(lambda: world.commits(name), "the first commit", timeout=120)
+    world.patch(name, runId="2")
+    cluster.wait_for(lambda: world.job(name)["status"].get("runId") == "2", "the second run", timeout=120)
+    job = world.wait(name, "Complete")
+    assert read_words(world.parts(name)) == count_words()
+    assert {failure["task"] for failure in job["status"]["failures"]} == {"m-1"}
+    cluster.wait_for(lambda: not world.work_keys(name), "the end of the records", timeout=90)
+    world.patch(name, deleteAfterFinishedSeconds=1)
+    cluster.wait_for(lambda: is_gone(world, name), "the end of the job", timeout=90)
 
 
 def die_after_a_deletion(world: JobWorld) -> bool:

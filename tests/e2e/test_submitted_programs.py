@@ -101,10 +101,7 @@ def test_a_replaced_archive_does_not_slip_into_a_run(world: JobWorld, tmp_path: 
     archive = archive_of(world.job("counted"))
     bucket, _, key = archive["uri"].removeprefix("s3://").partition("/")
     obstore.put(world.minio.store(bucket), key, b"another program")
-    world.cluster.kubectl(
-        *("patch", "mrj", "counted", "--namespace", world.namespace, "--type=merge"),
-        *("--patch", '{"spec": {"suspend": false}}'),
-    )
+    world.patch("counted", suspend=False)
     failed = world.wait("counted", "Failed")["status"]["failures"][-1]
     assert failed["reason"] == "ProgramInvalid"
     found = f"sha256:{hashlib.sha256(b'another program').hexdigest()}"
