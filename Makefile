@@ -44,9 +44,8 @@ format: venv ## bring the sources into shape
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-docs: venv ## write the parts of the docs that follow from the code
-	$(PYTHON) docs/generate_pipeline_crd.py
-	$(PYTHON) docs/generate.py
+docs: venv ## write the parts of docs and CRDs that follow from the code
+	$(PYTHON) -m docs.generator
 
 build: venv ## the wheel and the source archive, in dist/
 	$(PYTHON) -m hatchling build

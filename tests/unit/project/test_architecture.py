@@ -2,11 +2,12 @@
 
 import ast
 import re
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from docs.generator.packages import PACKAGES, read_floors
+from docs.generator.pages import PAGES, PICTURES, render
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -14,40 +15,29 @@ PLACES = sorted(set(re.findall(r"`([a-z_]+(?:/[a-z_]+)+)`", PAGE)))
 SOURCES = (ROOT / "operator" / "podreduce_operator", ROOT / "runtime" / "podreduce", ROOT)
 
 
-def load_generator() -> ModuleType:
-    spec = spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize("page", load_generator().PAGES)
+@pytest.mark.parametrize("page", PAGES)
 def test_the_generated_parts_are_those_of_the_code(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    assert load_generator().render(text) == text, "run `make docs`"
+    assert render(text) == text, "run `make docs`"
 
 
 def test_the_pictures_are_drawn_by_the_code_and_shown_on_a_page() -> None:
-    generator = load_generator()
     pictures = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.svg")}
-    assert pictures == set(generator.PICTURES)
+    assert pictures == set(PICTURES)
     pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
-    for name, draw in generator.PICTURES.items():
+    for name, draw in PICTURES.items():
         assert (ROOT / name).read_text(encoding="utf-8") == draw(), "run `make docs`"
         assert f"]({Path(name).name})" in pages
 
 
 def test_every_page_with_generated_parts_is_listed() -> None:
     pages = {path for path in (ROOT / "docs").glob("*.md") if "<!-- generated: " in path.read_text(encoding="utf-8")}
-    assert {page.relative_to(ROOT).as_posix() for page in pages} == set(load_generator().PAGES)
+    assert {page.relative_to(ROOT).as_posix() for page in pages} == set(PAGES)
 
 
 def test_every_package_is_drawn() -> None:
-    generator = load_generator()
-    for name, source in generator.PACKAGES.items():
-        drawn = {child for floor in generator.read_floors(name) for child in floor}
+    for name, source in PACKAGES.items():
+        drawn = {child for floor in read_floors(name) for child in floor}
         assert drawn == {path.parent.name for path in source.glob("*/__init__.py")}
 
 

@@ -89,7 +89,7 @@ def load_schema() -> dict[str, Any]:
 def test_the_charts_crds_are_those_in_crds() -> None:
     copies, sources = ({path.name: path.read_bytes() for path in (each / "crds").iterdir()} for each in (CHART, ROOT))
     assert sources
-    assert copies == sources, "a CRD was changed in crds/ alone: cp crds/*.yaml charts/podreduce/crds/"
+    assert copies == sources, "a CRD was changed in crds/ alone: run `make docs`"
 
 
 def test_the_chart_has_the_packages_version() -> None:

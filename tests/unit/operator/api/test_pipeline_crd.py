@@ -1,12 +1,11 @@
 """The CRD of pipelines: its rules, its defaults, its parts that are those of jobs, and its size."""
 
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from docs.generator.pipeline_crd import OF_THE_PIPELINE, render
 from podreduce_operator.api.crd import PIPELINES, job_schema, load_crd, read_crd, schema_of
 from podreduce_operator.api.pipeline_problems import find_pipeline_problems
 from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
@@ -28,15 +27,6 @@ ROOT = Path(__file__).parents[4]
 SPEC = schema_of(PIPELINES)["properties"]["spec"]
 STEP = SPEC["properties"]["steps"]["items"]
 MOST_BYTES = 200_000
-
-
-def load_generator() -> ModuleType:
-    spec = spec_from_file_location("generate_pipeline_crd", ROOT / "docs" / "generate_pipeline_crd.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 GRAPH_CASES = [case for case in PIPELINE_CASES if case.refused_at == "spec"]
@@ -90,17 +80,12 @@ def test_the_operator_reads_a_pipeline_with_its_defaults() -> None:
 
 def test_the_parts_of_a_job_are_those_of_its_crd() -> None:
     text = read_crd(PIPELINES)
-    assert load_generator().render(text) == text, "run `make docs`"
+    assert render(text) == text, "run `make docs`"
 
 
 def test_a_step_has_each_field_of_a_job_that_the_pipeline_does_not_decide() -> None:
-    of_jobs = set(job_schema()["properties"]["spec"]["properties"]) - load_generator().OF_THE_PIPELINE
+    of_jobs = set(job_schema()["properties"]["spec"]["properties"]) - OF_THE_PIPELINE
     assert set(STEP["properties"]) == of_jobs | STEP_FIELDS
-
-
-def test_the_charts_copy_is_the_same() -> None:
-    copy = ROOT / "charts" / "podreduce" / "crds" / PIPELINES.file_name
-    assert copy.read_text(encoding="utf-8") == read_crd(PIPELINES), "cp crds/*.yaml charts/podreduce/crds/"
 
 
 @pytest.mark.parametrize("part", ["spec", "status"])

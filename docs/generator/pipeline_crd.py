@@ -1,21 +1,20 @@
-"""`python docs/generate_pipeline_crd.py`: writes the parts of the CRD of pipelines that are those of the CRD of jobs.
+"""The parts of the CRD of pipelines that are those of the CRD of jobs.
 
-A part stands between `# generated: NAME` and `# end`. A test holds them equal.
+A part stands between `# generated: NAME` and `# end`.
 """
 
 import copy
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from textwrap import indent
 from typing import Any
 
 import yaml
 
+from docs.generator.tables import ROOT
 from podreduce_operator.api.crd import job_schema
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
 
-ROOT = Path(__file__).resolve().parents[1]
 PIPELINE_CRD = ROOT / "crds" / "podreduce.dev_mapreducepipelines.yaml"
 PART = re.compile(r"(?P<indent> +)# generated: (?P<name>[^\n]+)\n(?:.*?\n)??(?P=indent)# end\n", re.DOTALL)
 WIDTH = 96
@@ -38,11 +37,6 @@ OF_THE_PIPELINE = frozenset(
 OWN_DEFAULTS = {"tasksPerPod": "Auto"}
 """A step may be small, and a pod costs more than a second."""
 DEFAULT_IN_TEXT = re.compile(r"Default: \S+\.$")
-
-
-def main() -> None:
-    """Write the parts."""
-    PIPELINE_CRD.write_text(render(PIPELINE_CRD.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def render(text: str) -> str:
@@ -130,7 +124,3 @@ PARTS: Mapping[str, Callable[[], Any]] = {
     "the options of a job's output": lambda: options(job_fields()["output"], OUTPUT_FIELDS),
     "the rules of a job's output": lambda: rules(job_fields()["output"]),
 }
-
-
-if __name__ == "__main__":
-    main()
