@@ -21,7 +21,7 @@ __all__ = [
     "StepOutcome",
     "Until",
     "end_after",
-    "find_end",
+    "find_loop_end",
     "read_values",
 ]
 
@@ -101,7 +101,7 @@ class LoopValue:
     holds: bool
 
 
-def find_end(loop: Loop, iterations: Sequence[Iteration]) -> LoopEnd | None:
+def find_loop_end(loop: Loop, iterations: Sequence[Iteration]) -> LoopEnd | None:
     """Return how the loop has ended, or None if another iteration is due.
 
     Args:

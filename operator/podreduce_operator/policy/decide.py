@@ -68,7 +68,7 @@ from podreduce_operator.policy.job_deletion import delete_job
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, force_lost_pods, stop_failed
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS, fault_retry_seconds
 from podreduce_operator.policy.run_cleanup import clean_up, remove_replaced_run
-from podreduce_operator.policy.run_end import deadline_at, find_end, is_troubled, may_publish
+from podreduce_operator.policy.run_end import deadline_at, find_run_end, is_troubled, may_publish
 from podreduce_operator.policy.run_wave import run_wave
 
 __all__ = ["decide"]
@@ -91,7 +91,7 @@ def take_step(observed: Observed, now: float) -> Decision:
         return delete_job(clean_up(observed, now), observed, now)
     if observed.published is not None:
         return Decision(actions=(), verdict=Verdict(phase=Phase.COMPLETE, reason="OutputCommitted"))
-    failed = find_end(observed, now)
+    failed = find_run_end(observed, now)
     if failed is not None:
         return Decision(actions=stop_failed(observed), verdict=failed)
     decision = proceed(observed, now)

@@ -18,7 +18,7 @@ from podreduce_operator.model.pipelines import (
     PipelineVerdict,
     StepJob,
 )
-from podreduce_operator.pipelines.loops import Iteration, Loop, LoopEnd, LoopError, find_end, read_values
+from podreduce_operator.pipelines.loops import Iteration, Loop, LoopEnd, LoopError, find_loop_end, read_values
 from podreduce_operator.pipelines.picture import as_outcome
 from podreduce_operator.pipelines.unrolling import as_loop
 from podreduce_operator.policy.conditions import Condition, write_conditions
@@ -199,7 +199,7 @@ def render_loop(observed: PipelineObserved, loop: LoopSpec) -> dict[str, Any]:
     try:
         shown = range(max(len(iterations) - SHOWN_VALUES, 0) + 1, len(iterations) + 1)
         line["recent"] = [render_iteration(observed, loop, rule, iterations[:count]) for count in shown]
-        end = find_end(rule, iterations)
+        end = find_loop_end(rule, iterations)
     except LoopError:
         return line
     return line if end is None else {**line, "state": str(end)}

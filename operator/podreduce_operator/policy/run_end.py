@@ -14,7 +14,7 @@ from podreduce_operator.policy.failure_causes import AWAITED_REASONS, render_fai
 from podreduce_operator.policy.retry_delays import uncounted_by_budget
 from podreduce_operator.policy.run_state import read_plan_digest
 
-__all__ = ["deadline_at", "find_end", "is_troubled", "may_publish"]
+__all__ = ["deadline_at", "find_run_end", "is_troubled", "may_publish"]
 
 PART_GONE_REASON = UploadLostError.reason
 """A published part is gone. Before the commit intent its task runs again; after it the output cannot be completed."""
@@ -23,7 +23,7 @@ DENIED_REASON = StorageDeniedError.reason
 """The store refuses. Before the plan the Secret is wrong; after it the same Secret was right, and may be again."""
 
 
-def find_end(observed: Observed, now: float) -> Verdict | None:
+def find_run_end(observed: Observed, now: float) -> Verdict | None:
     """Return the verdict that fails the run, if there is evidence for one.
 
     A run that waits for the one it replaces cannot fail. Past the commit intent there is only one such verdict: a part

@@ -203,7 +203,7 @@ def skip_element(data: bytes, at: int) -> int:
     """Return the end of the key that starts at `at`."""
     tag = data[at : at + 1]
     if tag in (STR, BYTES):
-        return find_end(data, at + 1) + 1
+        return find_escaped_end(data, at + 1) + 1
     if tag == NUMBER:
         return skip_rest(data, at + 9)
     if tag == TUPLE:
@@ -247,11 +247,11 @@ def decode_rest(data: bytes, at: int) -> tuple[int, int]:
 
 def unescape(data: bytes, at: int) -> tuple[bytes, int]:
     """Return the data that `escape` was given, and where the next element starts."""
-    end = find_end(data, at)
+    end = find_escaped_end(data, at)
     return data[at:end].replace(ESCAPED_ZERO, END), end + 1
 
 
-def find_end(data: bytes, at: int) -> int:
+def find_escaped_end(data: bytes, at: int) -> int:
     """Return the position of the 00 with which `escape` ended its data."""
     end = data.index(END, at)
     while data[end + 1 : end + 2] == b"\xff":

@@ -175,7 +175,7 @@ def diagnose_command(
     place: Place,
 ) -> None:
     """Say why a job or a pipeline waits, is slow or failed, what to do, and the next command."""
-    from podreduce_operator.cli.cluster.diagnoses import show_diagnosis  # noqa: PLC0415 - other commands need none
+    from podreduce_operator.cli.cluster.diagnose import show_diagnosis  # noqa: PLC0415 - other commands need none
 
     if is_local(name):
         from podreduce_operator.cli.local_runs.diagnosing import diagnose_run  # noqa: PLC0415

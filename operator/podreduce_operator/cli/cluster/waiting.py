@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from podreduce_operator.cli.cluster.diagnosis import find_failure
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.findings import Case, render_finding
 from podreduce_operator.cli.cluster.following import follow
+from podreduce_operator.cli.cluster.job_findings import find_failure
 from podreduce_operator.cli.cluster.kinds import PIPELINE, SCHEDULE, Reference
-from podreduce_operator.cli.cluster.pipeline_diagnosis import StepCase, diagnose_step
+from podreduce_operator.cli.cluster.pipeline_findings import StepCase, diagnose_step
 from podreduce_operator.cli.cluster.pipeline_steps import find_steps
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.remedies import PIPELINE_REMEDIES

@@ -10,13 +10,13 @@ from typing import Any
 from podreduce.contract.layout import POST_MORTEM_KEY
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode
-from podreduce_operator.cli.cluster.diagnoses import print_diagnosis
-from podreduce_operator.cli.cluster.diagnosis import diagnose
+from podreduce_operator.cli.cluster.diagnose import print_diagnosis
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.findings import Case, Finding
+from podreduce_operator.cli.cluster.job_findings import diagnose
 from podreduce_operator.cli.cluster.kinds import JOB
 from podreduce_operator.cli.cluster.output_format import Format
-from podreduce_operator.cli.cluster.pipeline_diagnosis import StepCase, diagnose_pipeline, diagnose_step
+from podreduce_operator.cli.cluster.pipeline_findings import StepCase, diagnose_pipeline, diagnose_step
 from podreduce_operator.cli.cluster.pipeline_steps import Step
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.remedies import PIPELINE_REMEDIES

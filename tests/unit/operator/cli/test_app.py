@@ -21,7 +21,7 @@ def test_starting_the_command_imports_nothing_slow() -> None:
 
 
 OPERATORS_ALONE = "import sys; sys.modules |= dict.fromkeys(('kopf', 'minio', 'prometheus_client'))"
-MODULES = "connection", "job_diagnosis", "job_logs", "job_status", "published_output", "waiting"
+MODULES = "connection", "job_case", "job_logs", "job_status", "published_output", "waiting"
 
 
 def test_a_cluster_is_asked_without_the_extra_of_the_operator() -> None:

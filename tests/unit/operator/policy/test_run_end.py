@@ -7,7 +7,7 @@ from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import Observed, RunState
 from podreduce_operator.policy.run_cleanup import clean_up, remove_replaced_run
-from podreduce_operator.policy.run_end import deadline_at, find_end, newest
+from podreduce_operator.policy.run_end import deadline_at, find_run_end, newest
 from tests.support.builders.jobs import make_job
 from tests.support.builders.observed import make_fault, make_observed
 from tests.support.builders.pods import make_failed_pod, make_pod
@@ -18,12 +18,12 @@ ENDED = RunState(run_id="1", started_at=0.0, terminal="Failed", reason="InputErr
 
 
 def reason_of(observed: Observed, now: float = 0.0) -> str | None:
-    verdict = find_end(observed, now)
+    verdict = find_run_end(observed, now)
     return None if verdict is None else verdict.reason
 
 
 def test_run_goes_on_without_evidence_against_it() -> None:
-    assert find_end(make_observed(), 1e9) is None
+    assert find_run_end(make_observed(), 1e9) is None
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, "BackoffLimitExceeded"), (1, "BackoffLimitExceeded"), (2, None)])
@@ -47,7 +47,7 @@ def test_exhausted_task_is_told_with_its_last_failure() -> None:
         make_failure(ordinal=2, finished_at=200.0, message="the last"),
         make_failure(ordinal=1, finished_at=100.0, message="the first"),
     ]
-    verdict = find_end(make_observed(spec={"backoffLimitPerTask": 1}, failures=failures), 0.0)
+    verdict = find_run_end(make_observed(spec={"backoffLimitPerTask": 1}, failures=failures), 0.0)
     assert verdict is not None
     assert verdict.message.startswith("2 attempts failed; the last: m-0 (pod ")
     assert verdict.message.endswith("ProgramError: the last")
@@ -100,9 +100,9 @@ EVIDENCE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("evidence", EVIDENCE.values(), ids=EVIDENCE.keys())
 def test_evidence_fails_a_run_but_not_past_its_intent_nor_before_it_has_begun(evidence: dict[str, Any]) -> None:
-    assert find_end(make_observed(**evidence), 1e9) is not None
-    assert find_end(make_observed(**evidence, has_intent=True), 1e9) is None
-    assert find_end(make_observed(**evidence, superseded="0"), 1e9) is None
+    assert find_run_end(make_observed(**evidence), 1e9) is not None
+    assert find_run_end(make_observed(**evidence, has_intent=True), 1e9) is None
+    assert find_run_end(make_observed(**evidence, superseded="0"), 1e9) is None
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_verdict_names_the_last_denial_and_how_long_denials_lasted() -> None:
         make_failure(reason="StorageDenied", counted=False, ordinal=n, finished_at=1000.0 + 150 * n, message=f"no {n}")
         for n in range(12)
     ]
-    verdict = find_end(make_observed(failures=failures), 1e9)
+    verdict = find_run_end(make_observed(failures=failures), 1e9)
     assert verdict is not None
     assert verdict.message.startswith("12 attempts were lost within 1650 s; the last: m-0")
     assert verdict.message.endswith("StorageDenied: no 11")
@@ -226,7 +226,7 @@ TOLD: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("evidence", "expected"), TOLD.values(), ids=TOLD.keys())
 def test_the_verdict_says_why(evidence: dict[str, Any], expected: str) -> None:
-    verdict = find_end(make_observed(**evidence), 1e9)
+    verdict = find_run_end(make_observed(**evidence), 1e9)
     assert verdict is not None
     assert expected in verdict.message
 
@@ -243,7 +243,7 @@ def test_a_run_that_is_replaced_is_named() -> None:
 
 def test_the_deadline_of_a_run_whose_store_cannot_be_read_waits_until_it_can() -> None:
     observed = make_observed(spec={"activeDeadlineSeconds": 1}, is_store_unreadable=True, faults=(make_fault(),))
-    assert find_end(observed, 1e9) is None
+    assert find_run_end(observed, 1e9) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from podreduce.contract.task import TaskRef
 from podreduce_operator.cli.cluster import waiting
 from podreduce_operator.cli.cluster.changes import cancel, next_run_id, rerun, set_suspend
 from podreduce_operator.cli.cluster.connection import Connection, open_connection
-from podreduce_operator.cli.cluster.diagnoses import show_diagnosis
+from podreduce_operator.cli.cluster.diagnose import show_diagnosis
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.event_list import list_events
 from podreduce_operator.cli.cluster.job_status import show_status, watch_status

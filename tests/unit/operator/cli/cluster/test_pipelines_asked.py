@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from podreduce_operator.cli.cluster.connection import Connection, open_connection
-from podreduce_operator.cli.cluster.diagnoses import show_diagnosis
+from podreduce_operator.cli.cluster.diagnose import show_diagnosis
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.job_logs import LogOptions
 from podreduce_operator.cli.cluster.job_status import show_status

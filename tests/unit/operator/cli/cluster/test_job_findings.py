@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.cli.cluster.diagnosis import diagnose
 from podreduce_operator.cli.cluster.event_list import Event
 from podreduce_operator.cli.cluster.findings import Case, render_finding
+from podreduce_operator.cli.cluster.job_findings import diagnose
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.remedies import CLUSTER_REMEDIES
 from podreduce_operator.model.pods import PodPhase

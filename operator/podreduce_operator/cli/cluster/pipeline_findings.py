@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from podreduce_operator.cli.cluster.diagnosis import (
+from podreduce_operator.cli.cluster.findings import Case, Finding
+from podreduce_operator.cli.cluster.job_findings import (
     diagnose,
     find_failed_attempts,
     find_failure,
@@ -19,7 +20,6 @@ from podreduce_operator.cli.cluster.diagnosis import (
     find_untaken,
     find_wait_reason,
 )
-from podreduce_operator.cli.cluster.findings import Case, Finding
 from podreduce_operator.cli.cluster.kinds import JOB, Reference
 from podreduce_operator.cli.cluster.pipeline_steps import Step, explain_no_job
 from podreduce_operator.cli.cluster.run_facts import Ending, find_ending, message_of, read_duration, spec_of

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from podreduce_operator.cli.cluster.diagnosis import diagnose
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.findings import Case, Finding, render_findings
-from podreduce_operator.cli.cluster.job_diagnosis import collect_case, find_events
+from podreduce_operator.cli.cluster.job_case import collect_case, find_events
+from podreduce_operator.cli.cluster.job_findings import diagnose
 from podreduce_operator.cli.cluster.kinds import JOB, SCHEDULE, Reference
 from podreduce_operator.cli.cluster.output_format import Format
-from podreduce_operator.cli.cluster.pipeline_diagnosis import (
+from podreduce_operator.cli.cluster.pipeline_findings import (
     StepCase,
     diagnose_pipeline,
     diagnose_schedule,
