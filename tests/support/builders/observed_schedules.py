@@ -7,7 +7,7 @@ from podreduce_operator.api.schedule_spec import ScheduleSpec, Template
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.schedules import ScheduledJob, ScheduleObserved, ScheduleState, ScheduleView
 
-__all__ = ["CREATED", "DAY", "HOUR", "MAKES", "NIGHT", "make_job", "make_spec", "observe"]
+__all__ = ["CREATED", "DAY", "HOUR", "MAKES", "NIGHT", "make_job", "make_spec", "make_view", "observe"]
 
 HOUR, DAY = 3600.0, 86_400.0
 CREATED = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
@@ -34,18 +34,22 @@ def make_spec(**fields: Any) -> ScheduleSpec:
     return ScheduleSpec(**defaults | fields)
 
 
+def make_view(spec: ScheduleSpec, **fields: Any) -> ScheduleView:
+    defaults: dict[str, Any] = {
+        "key": JobKey(namespace="default", name="nightly"),
+        "uid": "u",
+        "generation": 1,
+        "created_at": CREATED,
+        "raw_spec": {},
+        "status": {},
+    }
+    return ScheduleView(spec=spec, **defaults | fields)
+
+
 def observe(
     spec: ScheduleSpec, *jobs: ScheduledJob, state: ScheduleState | None = None, **fields: Any
 ) -> ScheduleObserved:
-    schedule = ScheduleView(
-        key=JobKey(namespace="default", name="nightly"),
-        uid="u",
-        generation=1,
-        created_at=CREATED,
-        spec=spec,
-        raw_spec={},
-        status={},
-    )
+    schedule = make_view(spec)
     known = ScheduleState(known=f"{spec.schedule} {spec.time_zone}", was_suspended=spec.suspend)
     return ScheduleObserved(schedule=schedule, jobs=jobs, state=state or known, **{"is_current": True} | fields)
 

@@ -9,15 +9,14 @@ import pytest
 import yaml
 
 from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES
-from podreduce_operator.api.schedule_spec import ScheduleSpec, Template
 from podreduce_operator.model.decisions import Phase, Verdict
-from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.pipelines import PipelineObserved, PipelinePhase, PipelineRunState, PipelineVerdict
-from podreduce_operator.model.schedules import ScheduleObserved, ScheduleState, ScheduleVerdict, ScheduleView
+from podreduce_operator.model.schedules import ScheduleObserved, ScheduleState, ScheduleVerdict
 from podreduce_operator.policy.pipeline_status import build_pipeline_status
 from podreduce_operator.policy.schedule_status import build_schedule_status
 from podreduce_operator.policy.status import build_status
 from tests.support.builders.observed import make_observed
+from tests.support.builders.observed_schedules import make_spec, make_view
 from tests.support.builders.pipelines import make_pipeline
 
 PAGE = (Path(__file__).parents[3] / "docs" / "gitops.md").read_text(encoding="utf-8")
@@ -51,17 +50,7 @@ def pipeline(phase: PipelinePhase) -> dict[str, Any]:
 
 
 def schedule(*, suspend: bool = False, **verdict: Any) -> dict[str, Any]:
-    spec = ScheduleSpec(
-        schedule="@daily",
-        time_zone="Etc/UTC",
-        suspend=suspend,
-        concurrency_policy="Forbid",
-        successful_jobs_history_limit=3,
-        failed_jobs_history_limit=1,
-        job_template=Template(spec={}),
-    )
-    key = JobKey(namespace="team", name="nightly")
-    view = ScheduleView(key=key, uid="u", generation=1, created_at=0.0, spec=spec, raw_spec={}, status={})
+    view = make_view(make_spec(schedule="@daily", suspend=suspend))
     observed = ScheduleObserved(schedule=view, state=ScheduleState())
     return build_schedule_status(observed, ScheduleVerdict(state=ScheduleState(), **verdict), NOW)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from podreduce_operator.api.crd import JOBS, PIPELINES
-from podreduce_operator.api.schedule_spec import ScheduledParameter, ScheduleSpec, Template
+from podreduce_operator.api.schedule_spec import ScheduledParameter, Template
 from podreduce_operator.api.times import render_time
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.loop.passes import wait_for_wake
@@ -20,6 +20,7 @@ from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.schedules import Noun, ScheduleView
 from tests.support.builders.jobs import make_job
+from tests.support.builders.observed_schedules import make_spec, make_view
 from tests.support.builders.pipelines import PAGERANK, make_pipeline
 
 KEY = JobKey(namespace="shop", name="nightly")
@@ -98,24 +99,11 @@ class World:
 
     def add(self, **fields: Any) -> None:
         defaults: dict[str, Any] = {
-            "schedule": "30 2 * * *",
-            "time_zone": "Etc/UTC",
-            "suspend": False,
-            "concurrency_policy": "Forbid",
             "successful_jobs_history_limit": 2,
-            "failed_jobs_history_limit": 1,
             "parameters": (ScheduledParameter(name="day", format="%Y-%m-%d", offset="-1d"),),
             "job_template": Template(spec={"output": {"uri": "s3://reports/$(parameters.day)/"}}),
         }
-        self.cluster.schedules[KEY] = ScheduleView(
-            key=KEY,
-            uid="u",
-            generation=1,
-            created_at=CREATED,
-            spec=ScheduleSpec(**defaults | fields),
-            raw_spec={},
-            status={},
-        )
+        self.cluster.schedules[KEY] = make_view(make_spec(**defaults | fields), key=KEY, created_at=CREATED)
 
     async def at(self, now: float) -> None:
         """Let the loop rest at a time."""

@@ -9,7 +9,7 @@ import pytest
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.plan import JobIdentity, Owner
-from podreduce_operator.api.schedule_spec import ScheduleSpec, Template
+from podreduce_operator.api.schedule_spec import Template
 from podreduce_operator.cluster.interface import JobStorage, PipelineCluster, ScheduleCluster
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey
@@ -23,6 +23,7 @@ from podreduce_operator.pipeline_runs.shared_steps import claim_steps, holds_ste
 from podreduce_operator.pipeline_runs.step_data import look_for_data
 from podreduce_operator.runs import remove_run
 from podreduce_operator.schedules.job_of_schedule import STEPS_LABEL
+from tests.support.builders.observed_schedules import make_spec, make_view
 from tests.support.builders.pipelines import PAGERANK, make_pipeline
 from tests.support.pipeline_stores import make_run, make_step_job, publish_parts
 
@@ -189,14 +190,5 @@ async def test_a_deleted_night_leaves_what_the_next_one_reuses_and_the_schedule_
 
 
 def make_schedule() -> ScheduleView:
-    spec = ScheduleSpec(
-        schedule="30 2 * * *",
-        time_zone="Etc/UTC",
-        suspend=False,
-        concurrency_policy="Forbid",
-        successful_jobs_history_limit=1,
-        failed_jobs_history_limit=1,
-        pipeline_template=Template(spec=PAGERANK),
-    )
-    key = JobKey(namespace="shop", name="nightly")
-    return ScheduleView(key=key, uid=SCHEDULE, generation=1, created_at=0.0, spec=spec, raw_spec={}, status={})
+    spec = make_spec(job_template=None, pipeline_template=Template(spec=PAGERANK))
+    return make_view(spec, key=JobKey(namespace="shop", name="nightly"), uid=SCHEDULE)

@@ -3,20 +3,18 @@ from typing import Any, Literal
 
 import pytest
 
-from podreduce_operator.api.schedule_spec import ScheduleSpec, Template
-from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.schedules import (
     ScheduledJob,
     ScheduleObserved,
     ScheduleState,
     ScheduleVerdict,
-    ScheduleView,
 )
 from podreduce_operator.policy.schedule_status import (
     build_schedule_status,
     read_schedule_state,
     schedule_events_between,
 )
+from tests.support.builders.observed_schedules import MAKES, make_spec, make_view
 
 STATE = ScheduleState(last_at=60.0, since=30.0, known="@daily Etc/UTC", missed_at=None)
 COMPLETE = ScheduledJob(name="nightly-1", uid="1", scheduled_at=60.0, ended="Complete")
@@ -25,25 +23,8 @@ RUNNING = ScheduledJob(name="nightly-3", uid="3", scheduled_at=180.0)
 
 
 def observe(*jobs: ScheduledJob, suspend: bool = False, noun: str = "job", **fields: Any) -> ScheduleObserved:
-    spec = ScheduleSpec(
-        schedule="@daily",
-        time_zone="Etc/UTC",
-        suspend=suspend,
-        concurrency_policy="Forbid",
-        successful_jobs_history_limit=3,
-        failed_jobs_history_limit=1,
-        **{f"{noun}_template": Template(spec={})},
-    )
-    defaults: dict[str, Any] = {"status": {"installation": "ours"}}
-    schedule = ScheduleView(
-        key=JobKey(namespace="shop", name="nightly"),
-        uid="u",
-        generation=4,
-        created_at=0.0,
-        spec=spec,
-        raw_spec={},
-        **defaults | fields,
-    )
+    spec = make_spec(schedule="@daily", suspend=suspend, **MAKES[noun])
+    schedule = make_view(spec, **{"generation": 4, "status": {"installation": "ours"}} | fields)
     return ScheduleObserved(schedule=schedule, state=STATE, jobs=jobs)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from podreduce_operator.api.schedule_spec import ScheduledParameter, ScheduleSpec, Template, TemplateMetadata
+from podreduce_operator.api.schedule_spec import ScheduledParameter, Template, TemplateMetadata
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.schedules.job_of_schedule import (
@@ -14,6 +14,7 @@ from podreduce_operator.schedules.job_of_schedule import (
     build_scheduled,
     read_scheduled_at,
 )
+from tests.support.builders.observed_schedules import make_spec, make_view
 from tests.support.builders.pipelines import PAGERANK
 from tests.support.manifest_cases import ManifestCase
 from tests.support.pipeline_cases import PIPELINE_CASES
@@ -23,22 +24,15 @@ NIGHT = datetime(2026, 5, 1, 0, 30, tzinfo=UTC).timestamp()
 
 
 def make_schedule(output: str = "s3://reports/", **fields: Any) -> ScheduleView:
-    spec = ScheduleSpec(
-        schedule="30 2 * * *",
+    spec = make_spec(
         time_zone="Europe/Berlin",
-        suspend=False,
-        concurrency_policy="Forbid",
-        successful_jobs_history_limit=3,
-        failed_jobs_history_limit=1,
         parameters=(ScheduledParameter(name="day", format="%Y-%m-%d", offset="-1d"),),
         job_template=Template(
             metadata=TemplateMetadata(labels={"team": "shop"}, annotations={"note": "nightly"}),
             spec={"output": {"uri": output}},
         ),
     )
-    spec = msgspec.structs.replace(spec, **fields)
-    key = JobKey(namespace="shop", name="nightly")
-    return ScheduleView(key=key, uid="u-1", generation=1, created_at=0.0, spec=spec, raw_spec={}, status={})
+    return make_view(msgspec.structs.replace(spec, **fields), key=JobKey(namespace="shop", name="nightly"), uid="u-1")
 
 
 def test_the_job_has_the_time_in_its_name_and_belongs_to_the_schedule() -> None:
