@@ -1,28 +1,21 @@
 """`podreduce run` of a pipeline as a person starts it: the real command, real processes, directories for the data."""
 
-import csv
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from podreduce.storage import open_store
 from podreduce_operator.runs.output_records import iter_records
-from tests.support.pipeline_oracles import expected_authors
+from tests.support.pipeline_commands import COMMAND, EXAMPLES, SECONDS, environ, run
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
-SECONDS = 240
 LIMIT = 20_000
 """In millionths: the loop ends when all ranks together change less."""
 
@@ -138,20 +131,6 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def environ(here: Path) -> dict[str, str]:
-    return {**os.environ, "TMPDIR": str(here / "tmp"), "XDG_STATE_HOME": str(here / "state")}
-
-
-def run(here: Path, manifest: dict[str, Any], *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
-    """Run a pipeline with --json, and return what the command did and the final status."""
-    (here / "pipeline.json").write_text(json.dumps(manifest))
-    command = [*COMMAND, "run", "pipeline.json", "--json", *options]
-    done = subprocess.run(
-        command, cwd=here, env=environ(here), capture_output=True, text=True, timeout=SECONDS, check=False
-    )
-    return done, json.loads(done.stdout) if done.stdout.startswith("{") else {}
-
-
 def states(status: dict[str, Any]) -> dict[str, str]:
     return {step["name"]: step["state"] for step in status["steps"]}
 
@@ -180,26 +159,6 @@ def test_pagerank_converges_to_the_ranks_of_a_power_iteration_and_only_what_chan
     assert done.returncode == 0, done.stderr
     assert states(status) == {"seed": "Reused", "spread": "Reused", "sum": "Reused", "top": "Complete"}
     assert read_lines(here / "top") == pytest.approx(ranks, abs=1e-9)
-
-
-@pytest.mark.parametrize("shards", [1, 8])
-def test_authors_are_told_apart_as_scikit_learn_does_it(here: Path, shards: int) -> None:
-    books = EXAMPLES / "wordcount" / "books"
-    manifest = yaml.safe_load((EXAMPLES / "authors" / "pipeline.yaml").read_text())
-    for step in manifest["spec"]["steps"]:
-        step["map"] = {"shards": shards}
-    places = [f"{name}={place}" for name, place in {"books": books, "judged": "judged/", "score": "score/"}.items()]
-    done, _ = run(here, manifest, *(argument for place in places for argument in ("-p", place)))
-    assert done.returncode == 0, done.stderr
-    with (here / "judged" / "part-r-00000.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    expected = expected_authors(books)
-    assert {(row["book"], int(row["passage"])): row["judged"] for row in rows} == {
-        key: book for key, (book, _) in expected.items()
-    }
-    for row in rows:
-        assert float(row["margin"]) == pytest.approx(expected[row["book"], int(row["passage"])][1], abs=1e-9)
-    assert sum(row["book"] == row["judged"] for row in rows) == 601
 
 
 CHAIN = """\

@@ -42,7 +42,7 @@ def read_rows(paths: Iterable[Path]) -> Pairs:
     return found
 
 
-@pytest.mark.parametrize("example", ["web", "pagerank", "kmeans", "authors"])
+@pytest.mark.parametrize("example", ["web", "pagerank", "kmeans", "authors", "duplicates"])
 def test_the_file_is_valid(example: str) -> None:
     path = EXAMPLES / example / "pipeline.yaml"
     load_pipeline(parse_pipeline_file(path.read_text(), str(path)))
