@@ -7,7 +7,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -90,15 +90,24 @@ class StepsWatcher:
         self.draw()
 
     def say_changes(self, before: Mapping[str, Any], status: Mapping[str, Any]) -> None:
-        """Show a message for each step that began or ended, and for each iteration of a loop."""
+        """Show a message for each step that began or ended, and for each iteration of a loop.
+
+        What begins comes last, because the same status has the end that it waited for.
+        """
         known = {step["name"]: step["state"] for step in before.get("steps") or ()}
         rounds = {loop["name"]: loop["iteration"] for loop in before.get("loops") or ()}
-        for step in status.get("steps") or ():
-            if step["state"] not in (known.get(step["name"]), "Waiting") and step["name"] not in self.in_loops:
-                self.view.say(describe_step(step, in_columns=True), "failure" if step["state"] == "Failed" else "")
+        steps = [step for step in status.get("steps") or () if step["name"] not in self.in_loops]
+        changed = [step for step in steps if step["state"] not in (known.get(step["name"]), "Waiting")]
+        self.say_steps(step for step in changed if step["state"] != "Running")
         for loop in status.get("loops") or ():
             if loop["iteration"] and loop["iteration"] != rounds.get(loop["name"]):
                 self.view.say(describe_loop(loop, in_columns=True))
+        self.say_steps(step for step in changed if step["state"] == "Running")
+
+    def say_steps(self, steps: Iterable[Mapping[str, Any]]) -> None:
+        """Show the state of each step."""
+        for step in steps:
+            self.view.say(describe_step(step, in_columns=True), "failure" if step["state"] == "Failed" else "")
 
     def say(self, text: str, kind: str = "") -> None:
         """Show a message."""

@@ -98,3 +98,10 @@ def test_what_the_list_shows_is_not_told_again_and_all_else_is(*, lists: bool, s
     watcher.take_status(status("Running", "Waiting", "Waiting", "Waiting", job="job-of-top"))
     watcher.take("job-of-top", EventRecorded(kind="Warning", reason="AttemptFailed", message="a task failed"))
     assert told.said == said
+
+
+def test_what_begins_is_told_after_what_it_waited_for() -> None:
+    told = Told(lists=False)
+    watcher = StepsWatcher("pagerank", {"spread", "sum"}, told)
+    watcher.take_status(status("Complete", "Running", "Running", "Running", iteration=3))
+    assert told.said == ["seed", "rank", "top"]
