@@ -15,7 +15,15 @@ from typing import Final
 
 from podreduce_operator.balance.partition_count import MAX_PARTITIONS, MOST_SMALL_PARTITIONS
 
-__all__ = ["MOST_SMALL_PARTITIONS", "choose_packing", "imbalance", "pack_buckets", "pack_by_hash", "sizes_of"]
+__all__ = [
+    "MOST_SMALL_PARTITIONS",
+    "choose_packing",
+    "count_stretches",
+    "imbalance",
+    "pack_buckets",
+    "pack_by_hash",
+    "sizes_of",
+]
 MAX_EXCHANGES: Final = 4096
 """How many pairs of partitions the packing may look at. This limits its time to about a second."""
 EVEN: Final = 1.05
@@ -25,6 +33,8 @@ Better balance is worth less than the extra requests.
 """
 EVENNESS_OF_FEW: Final = (1.01, 1.003, 1.0)
 """With few partitions, these are tried in turn until the result is as even as plain hashing."""
+FEW_STRETCHES: Final = 2.0
+"""So many stretches of neighbouring buckets a partition may have on average before another number of them is tried."""
 HEAVY_SHARE: Final = 0.5
 """A bucket with more than this share of a partition's fair share is placed first, separately."""
 MOST_TRIES: Final = 8
@@ -49,16 +59,23 @@ def pack_by_hash(buckets: int, partitions: int) -> Packing:
 def choose_packing(bucket_bytes: Sequence[int], wanted: int) -> Packing:
     """Pack the buckets into about `wanted` partitions, so that they are even and none is empty.
 
-    For example, twenty buckets of one size make ten or twenty even partitions, but not fourteen. If no number near
-    `wanted` is even, there are `wanted` partitions, or one per filled bucket if that is less.
+    For example, twenty buckets of one size make ten or twenty even partitions, but not fourteen. A number that leaves
+    neighbours together is better than one that is nearer. If no number near `wanted` is even, there are `wanted`
+    partitions, or one per filled bucket if that is less.
     """
     filled = sum(map(bool, bucket_bytes))
     numbers = list(numbers_near(wanted, filled)) or [1]
     if numbers[0] <= MOST_SMALL_PARTITIONS:
         return pack_buckets(bucket_bytes, numbers[0])
-    evenly = (pack_in_row(bucket_bytes, number) for number in numbers)
+    in_row = (pack_in_row(bucket_bytes, number) for number in numbers)
+    separated = []
+    for packing in in_row:
+        if is_even(packing, bucket_bytes):
+            if count_stretches(packing, bucket_bytes) <= FEW_STRETCHES * len(packing):
+                return packing
+            separated.append(packing)
     by_size = (pack_longest_first(bucket_bytes, number) for number in numbers)
-    even = (packing for packing in chain(evenly, by_size) if is_even(packing, bucket_bytes))
+    even = chain(separated, (packing for packing in by_size if is_even(packing, bucket_bytes)))
     return next(even, None) or pack_buckets(bucket_bytes, numbers[0])
 
 
@@ -137,6 +154,13 @@ def is_even(packing: Packing, bucket_bytes: Sequence[int]) -> bool:
         size <= limit or sum(bool(bucket_bytes[bucket]) for bucket in buckets) == 1
         for size, buckets in zip(sizes, packing, strict=True)
     )
+
+
+def count_stretches(packing: Packing, bucket_bytes: Sequence[int]) -> int:
+    """Return how many requests read every partition of one blob: one for each stretch of neighbours that have bytes."""
+    ranks = list(accumulate(map(bool, bucket_bytes)))
+    filled = ([ranks[bucket] for bucket in buckets if bucket_bytes[bucket]] for buckets in packing)
+    return sum(bool(each) + sum(after - before > 1 for before, after in pairwise(each)) for each in filled)
 
 
 def fair_share(bucket_bytes: Sequence[int], partitions: int) -> float:

@@ -13,6 +13,7 @@ from podreduce.encoding.codec import encode_key
 from podreduce.encoding.key_hash import hash_bucket
 from podreduce_operator.balance.bucket_packing import (
     choose_packing,
+    count_stretches,
     imbalance,
     is_even,
     pack_buckets,
@@ -204,3 +205,21 @@ def test_empty_buckets_are_spread() -> None:
 
 def test_more_partitions_than_buckets_leave_some_empty() -> None:
     assert sorted(map(len, pack_buckets([5, 5], 4))) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("wanted", [444, 644, 1000])
+def test_a_number_of_partitions_that_leaves_neighbours_together_is_taken(wanted: int) -> None:
+    rng = random.Random(wanted)  # noqa: S311 - a seeded case
+    sizes = [round(rng.gauss(30e6, 9e5)) for _ in range(4096)]
+    sizes[7] = 111 * 10**9
+    packing = choose_packing(sizes, wanted)
+    assert is_even(packing, sizes)
+    assert count_stretches(packing, sizes) <= 2 * len(packing)
+    assert 0.8 * wanted <= len(packing) <= 1.25 * wanted
+
+
+def test_buckets_between_which_lies_nothing_are_read_at_once() -> None:
+    sizes = [5, 0, 0, 5, 5, 5, 0]
+    packing = ((0, 3), (1, 2, 6), (4,), (5,))
+    assert [count_stretches((buckets,), sizes) for buckets in packing] == [1, 0, 1, 1]
+    assert count_stretches(((0, 4), (1, 2, 3, 5, 6)), sizes) == 4
