@@ -61,7 +61,7 @@ def ranking_curve(scores: Floats, fraud: npt.NDArray[np.int8]) -> Curve:
         ValueError: there are no frauds, or nothing else, so that nothing can be ranked.
     """
     if not 0 < np.count_nonzero(fraud) < len(fraud):
-        rows, frauds = count_of(len(fraud), "row"), count_of(np.count_nonzero(fraud), "fraud")
+        rows, frauds = count_of(len(fraud), "row"), count_of(int(np.count_nonzero(fraud)), "fraud")
         raise ValueError(f"{rows} with {frauds}: a ranking needs both kinds")
     order = np.argsort(-scores, kind="stable")
     sorted_scores, hits = scores[order], fraud[order].astype(np.int64)

@@ -134,8 +134,14 @@ def explain(difference: Difference) -> str:
         Problem.MISSING: MISSING.get(name, "missing"),
         Problem.SURPLUS: "it is not in the manifest",
         Problem.UNREADABLE: f"cannot be read: {found}",
-        Problem.SIZE: f"{render_count(found, 'byte')}, and the manifest says {expected}",
-        Problem.RECORDS: f"{render_count(found, 'record')}, and the manifest says {expected}",
+        Problem.SIZE: f"{count_text(found, 'byte')}, and the manifest says {expected}",
+        Problem.RECORDS: f"{count_text(found, 'record')}, and the manifest says {expected}",
         Problem.DIGEST: f"other bytes: its SHA-256 is {found}, and the manifest says {expected}",
     }
     return words[difference.problem]
+
+
+def count_text(found: str, noun: str) -> str:
+    """Return `7 records in its parts` for `7 in its parts`; nothing for what has no number, as another difference."""
+    number, _, place = found.partition(" ")
+    return f"{render_count(int(number), noun)} {place}".rstrip() if number.isdecimal() else ""
