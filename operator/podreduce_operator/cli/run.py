@@ -46,6 +46,7 @@ __all__ = [
     "RunOptions",
     "keep_failure",
     "load_job",
+    "read_any_file",
     "read_memory",
     "run_in",
     "run_job",
