@@ -62,7 +62,7 @@ async def test_an_object_is_read_only_if_it_is_small_enough(store: ObjectStore, 
     if size <= 1000:
         assert await store.get_small_async("a/b", 1000) == bytes(size)
     else:
-        with pytest.raises(ObjectTooLargeError, match=f"a/b: it has {size} bytes, and 1000 is the limit"):
+        with pytest.raises(ObjectTooLargeError, match=f"a/b: it has {size:,} bytes, and 1,000 is the limit"):
             await store.get_small_async("a/b", 1000)
     with pytest.raises(ObjectNotFoundError):
         await store.get_small_async("a/c", 1000)

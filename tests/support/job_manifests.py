@@ -128,7 +128,7 @@ def make_wave(**fields: Any) -> dict[str, Any]:
     }
 
 
-def running_job(reason: str = "Mapping", message: str = "4 of 16 map tasks are committed", **spec: Any) -> Any:
+def running_job(reason: str = "Mapping", message: str = "4 of 16 map tasks committed", **spec: Any) -> Any:
     """Return a job with a quarter of its maps committed; another reason than the phase says why it waits."""
     status = make_status(
         "Mapping",
@@ -148,8 +148,8 @@ def complete_job(name: str = "wordcount", **fields: Any) -> dict[str, Any]:
     """Return a job that is complete after a minute and a half."""
     status = make_status(
         "Complete",
-        condition("Ready", "Complete", "29627 records in s3://corpus/counts/"),
-        condition("Complete", "Complete", "29627 records in s3://corpus/counts/"),
+        condition("Ready", "Complete", "29,627 records in s3://corpus/counts/"),
+        condition("Complete", "Complete", "29,627 records in s3://corpus/counts/"),
         completionTime=time_before(90),
         planDigest="0" * 64,
         plan={"objects": 3, "bytes": 4 * GIBI, "shards": 16, "imbalance": 0},

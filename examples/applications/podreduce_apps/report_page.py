@@ -21,6 +21,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from podreduce_apps.counted_nouns import count_of
+
 __all__ = [
     "SERIES",
     "KeyFigure",
@@ -184,7 +186,7 @@ def render_page(template: Path, **values: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(count=format_count, number=format_number, share=format_share)
+    environment.filters.update(count=format_count, count_of=count_of, number=format_number, share=format_share)
     return environment.get_template(template.name).render(**values)
 
 

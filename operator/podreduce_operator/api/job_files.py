@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from podreduce.contract.texts import render_count
 from podreduce_operator.api.crd import API_VERSION, KIND
 
 __all__ = ["ManifestError", "load_documents", "parse_manifest", "show"]
@@ -31,11 +32,14 @@ def parse_manifest(text: str, source: str) -> dict[str, Any]:
     """
     documents = load_documents(text, source)
     if len(documents) != 1:
-        found = f"{len(documents)} documents" if documents else "an empty file"
+        found = render_count(len(documents), "document") if documents else "an empty file"
         raise ManifestError(f"{source}: expected one {KIND}, found {found}: put each job in a separate file")
     manifest = documents[0]
     if not isinstance(manifest, dict):
-        raise ManifestError(f"{source}: expected a mapping with apiVersion and kind, got {type(manifest).__name__}")
+        raise ManifestError(
+            f"{source}: expected a mapping with apiVersion and kind, got {type(manifest).__name__}: name a job in YAML "
+            "or JSON, or a Python file (job.py) before its input"
+        )
     for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
         if manifest.get(field) != expected:
             raise ManifestError(f"{source}: {field}: must be {expected}, got {show(manifest.get(field))}")

@@ -7,6 +7,7 @@ format can read: the same one, lines as Text, or any object as a whole.
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from podreduce.contract.texts import render_count
 from podreduce_operator.api.pipeline_spec import PipelineSpec, StepInput, StepSpec
 
 __all__ = ["find_format_problems", "settle_format"]
@@ -76,7 +77,7 @@ def describe_mismatch(each: StepInput, producer: StepSpec) -> str | None:
         )
     if written == "FixedLength" and output.record_length not in (None, each.record_length):
         return (
-            f"{producer.name} writes records of {output.record_length} bytes, and recordLength here is "
+            f"{producer.name} writes records of {render_count(output.record_length, 'byte')}, and recordLength here is "
             f"{each.record_length}: make them equal"
         )
     return describe_header(each, producer) if written == "CSV" else None

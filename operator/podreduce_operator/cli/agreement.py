@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from podreduce.contract.texts import render_count
 from podreduce.storage import open_store
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.api.program_tree import read_tree
@@ -21,7 +22,6 @@ from podreduce_operator.cli.python_job import read_python_job
 from podreduce_operator.cli.python_run import JobFailedError, run_file
 from podreduce_operator.cli.run import ExitStatus, RunOptions
 from podreduce_operator.cli.terminal import complain, say
-from podreduce_operator.cli.wording import render_count
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.runs.output_records import iter_records
 

@@ -6,12 +6,13 @@ Rule: copies as `cp -r` does, in streams. The AWS_* variables configure S3, as i
 from collections.abc import Iterator
 
 from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
+from podreduce.contract.texts import render_count
 from podreduce.contract.uris import split_object_uri
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cli.overrides import resolve_uri
 from podreduce_operator.cli.run import ExitStatus
 from podreduce_operator.cli.terminal import complain, say
-from podreduce_operator.cli.wording import render_bytes, render_count
+from podreduce_operator.cli.wording import render_bytes
 
 __all__ = ["copy_objects"]
 

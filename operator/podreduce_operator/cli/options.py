@@ -38,6 +38,7 @@ __all__ = [
     "ParallelismOption",
     "ParametersOption",
     "PathsArgument",
+    "PlanArgument",
     "PlanAssignmentsOption",
     "PlanAtOption",
     "PlanForceOption",
@@ -169,6 +170,10 @@ ForceOption = Annotated[
     typer.Option(metavar="STEP", help="For a pipeline: run this step also if it is unchanged. May be repeated."),
 ]
 
+PlanArgument = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="A Python file with a job class; or a job, pipeline or schedule (-: stdin)."),
+]
 PreviewArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="The job, pipeline or schedule as YAML or JSON; - reads standard input.")
 ]

@@ -31,11 +31,9 @@ class PlanOptions:
 def plan_any(options: PlanOptions) -> ExitStatus:
     """Print what a run of the pipeline in a file, or else of its job, would do now."""
     path, of_steps = options.file, options.of_steps
-    if is_python(path):
-        complain(f"{path}: plan takes a job or a pipeline in YAML or JSON; podreduce test {path} tries a program")
-        return ExitStatus.INVALID
+    may_be_pipeline = not is_python(path) and may_hold_pipeline(path)
     try:
-        pipeline = read_pipeline(path, options.at, time.time()) if may_hold_pipeline(path) else None
+        pipeline = read_pipeline(path, options.at, time.time()) if may_be_pipeline else None
     except ManifestError as error:
         complain(str(error))
         return ExitStatus.INVALID

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import PodreduceError
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.overrides import Overrides
-from podreduce_operator.cli.run import ExitStatus, InvalidFileError, load_job, read_file
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError, RunOptions, load_job, read_any_file
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cli.validate import find_local, find_uris
-from podreduce_operator.cli.wording import render_bytes, render_count
+from podreduce_operator.cli.wording import render_bytes
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.local.machine import count_cores
 from podreduce_operator.cluster.local.processes import INSTALLATION
@@ -28,7 +29,7 @@ INDENT = 10
 def plan_job_file(path: str, overrides: Overrides, at: str | None) -> ExitStatus:
     """Print what a run of the job in a file would do now. A job whose URIs a cluster can reach is planned for one."""
     try:
-        job = load_job(read_file(path, at), overrides)
+        job = load_job(read_any_file(RunOptions(file=path, overrides=overrides, at=at)), overrides)
         is_local = bool(find_local(find_uris(job)))
         outlook = asyncio.run(look(job, overrides, is_local=is_local))
     except (InvalidFileError, ActionError, PodreduceError) as error:
@@ -119,7 +120,7 @@ def describe_pods(wave: Wave) -> str:
 
 def describe_processes(wave: Wave) -> str:
     """Return `8 processes, 2 at a time`."""
-    processes = f"{wave.pods:,} process{'' if wave.pods == 1 else 'es'}"
+    processes = render_count(wave.pods, "process", "processes")
     return f"{processes}, {wave.at_a_time} at a time" if wave.at_a_time < wave.pods else processes
 
 

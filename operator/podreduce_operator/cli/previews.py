@@ -4,6 +4,8 @@ import typer
 
 from podreduce_operator.cli.options import (
     GraphOption,
+    PathsArgument,
+    PlanArgument,
     PlanAssignmentsOption,
     PlanAtOption,
     PlanForceOption,
@@ -34,7 +36,8 @@ def validate(file: PreviewArgument) -> None:
 
 
 def plan(
-    file: PreviewArgument,
+    file: PlanArgument,
+    paths: PathsArgument = None,
     *,
     outputs: PlanOutputsOption = None,
     parallelism: PlanParallelismOption = None,
@@ -49,12 +52,13 @@ def plan(
     """Print what a run would do now. Changes nothing, and starts nothing.
 
     Of a pipeline: which steps run, which are reused, and why. Of a job: its shards, pods, requests and partitions, and
-    what becomes of what is at its output.
+    what becomes of what is at its output; podreduce plan job.py INPUT... -o OUTPUT tells the same of a job class.
     """
     from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - as in run
     from podreduce_operator.cli.plan_any import PlanOptions, plan_any  # noqa: PLC0415
 
     overrides = Overrides(
+        inputs=tuple(paths or ()),
         output=outputs[0] if outputs else None,
         parallelism=parallelism,
         assignments=tuple(assignments or ()),

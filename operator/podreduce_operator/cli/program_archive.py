@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from podreduce.contract.program_files import DIGEST_PREFIX, MAX_ENTRIES, MAX_FILE_BYTES
+from podreduce.contract.texts import render_count
 from podreduce.contract.wire import digest_bytes
 
 __all__ = ["ArchiveError", "digest_of", "find_files", "pack"]
@@ -144,11 +145,13 @@ def refuse_large(files: Mapping[str, Path], directory: Path) -> None:
     if sum(sizes.values()) + 200 * len(sizes) > MAX_FILE_BYTES:
         largest = max(sizes, key=lambda name: sizes[name])
         raise ArchiveError(
-            f"{directory}: the program has {sum(sizes.values()):,} bytes, and may have {MAX_FILE_BYTES:,}; the largest "
-            f"file is {largest}: put data into a bucket, an image or a volume"
+            f"{directory}: the program has {render_count(sum(sizes.values()), 'byte')}, and may have "
+            f"{MAX_FILE_BYTES:,}; the largest file is {largest}: put data into a bucket, an image or a volume"
         )
     if len(sizes) > MAX_ENTRIES:
-        raise ArchiveError(f"{directory}: the program has {len(sizes):,} files, and may have {MAX_ENTRIES:,}")
+        raise ArchiveError(
+            f"{directory}: the program has {render_count(len(sizes), 'file')}, and may have {MAX_ENTRIES:,}"
+        )
 
 
 def read(path: Path) -> bytes:

@@ -52,6 +52,11 @@ class TasksShown:
     records_per_second: float
     left: str = ""
 
+    @property
+    def ratio(self) -> str:
+        """Return how many are done, of how many: `3/8`, `0/?`."""
+        return f"{self.done}/{'?' if self.total is None else self.total}"
+
 
 @dataclass(slots=True)
 class Attempt:

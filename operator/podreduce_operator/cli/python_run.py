@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.environment import TASK
 from podreduce.contract.members import MAPPERS
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.program_source import find_source
 from podreduce_operator.cli.python_job import build_job_file, guess_format
-from podreduce_operator.cli.report import find_verdict
+from podreduce_operator.cli.report import PYTHON_REMEDIES, find_verdict, show_uri
 from podreduce_operator.cli.run import InvalidFileError, RunOptions, keep_failure, load_job, run_in
+from podreduce_operator.cli.wording import render_bytes
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.model.jobs import JobView
 
@@ -42,6 +44,9 @@ class JobFailedError(RuntimeError):
         self.status = status
 
 
+JobFailedError.__module__ = "podreduce"  # where it is imported from, and what a traceback shows
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """A complete run.
@@ -53,6 +58,12 @@ class Result:
 
     status: Mapping[str, Any]
     output: str
+
+    def __repr__(self) -> str:
+        """Return `<complete: 6 records, 148 B in counts/>`: a notebook shows it, and a status is long."""
+        written = self.status.get("output", {})
+        records, size = render_count(written.get("records", 0), "record"), render_bytes(written.get("bytes", 0))
+        return f"<complete: {records}, {size} in {show_uri(self.output)}>"
 
     @property
     def counters(self) -> Mapping[str, Mapping[str, int]]:
@@ -218,7 +229,7 @@ def run_loaded(
             outcome = run_in_thread(running)
             workspace.keep(workspace.quarantine)
             is_complete = find_verdict(outcome.status)[0] == "Complete"
-            told = "" if is_complete else keep_failure(job, file, outcome.status, workspace)
+            told = "" if is_complete else keep_failure(job, file, outcome.status, workspace, PYTHON_REMEDIES)
             if remembered is not None:
                 known = as_written(outcome.status, job.key.name, find_source(job.spec.program, file))
                 remember_end(remembered, known, workspace, interrupted=outcome.interrupted)

@@ -7,12 +7,22 @@ from typing import Any
 
 from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY
 from podreduce.contract.task import TaskType
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.program_source import ProgramSource
-from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.cli.wording import render_bytes, render_seconds
 from podreduce_operator.policy.empty_output import describe_empty_output
 from podreduce_operator.policy.run_state import read_conditions
 
-__all__ = ["REMEDIES", "STEP_REMEDIES", "Kept", "find_verdict", "render_failed", "render_success"]
+__all__ = [
+    "PYTHON_REMEDIES",
+    "REMEDIES",
+    "STEP_REMEDIES",
+    "Kept",
+    "find_verdict",
+    "render_failed",
+    "render_success",
+    "show_uri",
+]
 
 SKEWED_SHARE = 0.2
 
@@ -21,10 +31,12 @@ REMEDIES = {
     "ProgramError": "fix the program, and try it on a small input first: --input PATH",
     "ProgramInvalid": "correct the program as the message says; install a module that is missing here with pip",
     "SetupFailed": "correct what the program does before the first record: its imports, its constructor, its setup",
-    "InputError": "fix the object; to accept bytes that are not UTF-8: --set spec.input.encodingErrors=Replace",
+    "InputError": "fix the object; --set spec.badRecords=Skip leaves out the records that cannot be read, --set "
+    "spec.input.encodingErrors=Replace accepts bytes that are not UTF-8",
     "TooManyBadRecords": "fix the input or the program, or allow more: --set spec.maxBadRecords=N",
     "InputNotFound": "check the path; it is relative to the current directory, and a prefix ends in /",
-    "OutputExists": "choose another --output, or replace the old one: --set spec.output.ifExists=Replace",
+    "OutputExists": "choose another --output, or replace the old one: --set spec.output.ifExists=Replace "
+    "(podreduce rerun: --replace)",
     "OutputClaimed": "wait for the other run, or choose another --output",
     "OutOfMemory": "give each task more memory: lower --parallelism; or less to do: --set spec.map.shards=N for a map "
     "(m-…), --set spec.reduce.partitions=N for a reduce (r-…)",
@@ -39,7 +51,8 @@ REMEDIES = {
 
 STEP_REMEDIES = REMEDIES | {
     "ProgramError": "fix the program, and try it on a small input first: -p NAME=VALUE sets a parameter",
-    "InputError": "fix the object; to accept bytes that are not UTF-8: encodingErrors: Replace in the step's input",
+    "InputError": "fix the object; badRecords: Skip in the step leaves out the records that cannot be read, "
+    "encodingErrors: Replace in its input accepts bytes that are not UTF-8",
     "TooManyBadRecords": "fix the input or the program, or allow more: maxBadRecords: N in the step",
     "OutputExists": "choose another place with -o STEP=URI, or replace the old one: ifExists: Replace in its output",
     "OutputClaimed": "wait for the other run, or choose another place with -o STEP=URI",
@@ -49,6 +62,23 @@ STEP_REMEDIES = REMEDIES | {
     "ProgramNotFound": "put the ConfigMap into the pipeline's file, after a line ---; a file, where its uri says",
 }
 """The same for a step of a pipeline, which other options change."""
+
+PYTHON_REMEDIES = REMEDIES | {
+    "BackoffLimitExceeded": "fix the cause of the last failure; settings=['spec.backoffLimitPerTask=N'] tries a failed "
+    "task N more times",
+    "ProgramError": "fix the program, and try it on a small input first: inputs=[PATH]",
+    "InputError": "fix the object; settings=['spec.badRecords=Skip'] leaves out the records that cannot be read, "
+    "settings=['spec.input.encodingErrors=Replace'] accepts bytes that are not UTF-8",
+    "TooManyBadRecords": "fix the input or the program, or allow more: settings=['spec.maxBadRecords=N']",
+    "OutputExists": "choose another output, or replace the old one: settings=['spec.output.ifExists=Replace']",
+    "OutputClaimed": "wait for the other run, or choose another output",
+    "OutOfMemory": "give each task more memory: lower parallelism; or less to do: settings=['spec.map.shards=N'] for a "
+    "map (m-…), settings=['spec.reduce.partitions=N'] for a reduce (r-…)",
+    "Killed": "somebody or the system killed the process; if memory was the reason, lower parallelism",
+    "ScratchFull": "free disk space for temporary files, or set TMPDIR to another directory",
+    "DeadlineExceeded": "raise it: settings=['spec.activeDeadlineSeconds=N']",
+}
+"""The same for `podreduce.run`, whose arguments have other names."""
 
 
 def find_verdict(status: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -72,10 +102,12 @@ def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
 
 
 def render_empty_output(status: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a warning if records were read and none were written."""
+    """Yield a warning if records were read and none were written, or if there was nothing to read."""
     empty = describe_empty_output(status)
     if empty:
         yield f"warning: {empty}"
+    elif status.get("plan", {}).get("bytes") == 0:
+        yield "warning: the input is empty"
 
 
 def render_bad_records(status: Mapping[str, Any]) -> Iterator[str]:

@@ -46,6 +46,7 @@ __all__ = [
     "RunOptions",
     "keep_failure",
     "load_job",
+    "read_any_file",
     "read_memory",
     "run_in",
     "run_job",
@@ -201,10 +202,16 @@ def report(
     return ExitStatus.FAILED
 
 
-def keep_failure(job: JobView, file: JobFile, status: Mapping[str, Any], workspace: "Workspace") -> str:
-    """Keep the logs and the post-mortem of a failed run, and return its report."""
+def keep_failure(
+    job: JobView,
+    file: JobFile,
+    status: Mapping[str, Any],
+    workspace: "Workspace",
+    remedies: Mapping[str, str] | None = None,
+) -> str:
+    """Keep the logs and the post-mortem of a failed run, and return its report; `remedies`: what to do, by reason."""
     from podreduce_operator.cli.kept_run import write_setting  # noqa: PLC0415 - see above
-    from podreduce_operator.cli.report import Kept, render_failed  # noqa: PLC0415
+    from podreduce_operator.cli.report import REMEDIES, Kept, render_failed  # noqa: PLC0415
 
     write_setting(workspace.records, module_environ(file))
     kept = Kept(
@@ -212,7 +219,7 @@ def keep_failure(job: JobView, file: JobFile, status: Mapping[str, Any], workspa
         post_mortem=workspace.keep(workspace.post_mortem),
         records=workspace.keep(workspace.records),
     )
-    return render_failed(job.key.name, status, kept, find_source(job.spec.program, file))
+    return render_failed(job.key.name, status, kept, find_source(job.spec.program, file), remedies or REMEDIES)
 
 
 def read_file(path: str, at: str | None = None) -> JobFile:

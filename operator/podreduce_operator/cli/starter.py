@@ -58,5 +58,5 @@ def write_starter(name: str) -> ExitStatus:
     say(f"written: {', '.join(str(directory / each) for each in FILES)}\n")
     say(f"run it:    podreduce run {job} {sample} -o {directory / 'counts'}/")
     say(f"check it:  podreduce test {job} --input {sample}")
-    say(f"test it:   python -m pytest {directory}")
+    say(f"test it:   python -m pytest {directory}    (pip install pytest)")
     return ExitStatus.COMPLETE

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
 from podreduce.contract.program_files import DIGEST_PREFIX
+from podreduce.contract.texts import render_count
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.cli.cluster.run_facts import SUPERSEDING, is_wanted_run, message_of
@@ -25,7 +26,7 @@ from podreduce_operator.cli.submission import Submission, read_mapping, read_sub
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cli.validate import find_local, find_uris
 from podreduce_operator.cli.wheels import RequirementsError, download_wheels, own_image
-from podreduce_operator.cli.wording import render_bytes, render_count
+from podreduce_operator.cli.wording import render_bytes
 
 if TYPE_CHECKING:
     from podreduce.storage import ObjectMeta

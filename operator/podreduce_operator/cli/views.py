@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 from podreduce.contract.task import TaskType
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.progress import RunProgress, TasksShown
-from podreduce_operator.cli.wording import render_bytes, render_tasks
+from podreduce_operator.cli.wording import render_bytes, render_ratio, render_tasks
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -186,9 +187,8 @@ def measure(shown: TasksShown) -> tuple[float, float | None]:
 
 def count_tasks(shown: TasksShown) -> str:
     """Return text such as `3/8 tasks, 2 running`."""
-    total = "?" if shown.total is None else shown.total
     running = f", {shown.active} running" if shown.active else ""
-    return f"{shown.done}/{total} tasks{running}"
+    return f"{render_ratio(shown.ratio, 'task')}{running}"
 
 
 def describe_amount(shown: TasksShown) -> str:
@@ -197,4 +197,5 @@ def describe_amount(shown: TasksShown) -> str:
         return ""
     rate = f"  {shown.records_per_second:,.0f}/s" if shown.active and shown.records_per_second >= 1 else ""
     left = f"  {shown.left} left" if shown.active and shown.left else ""
-    return f"{render_bytes(shown.bytes)}  {shown.records:,} records{rate}{left}"
+    size = f"{render_bytes(shown.bytes)}  " if shown.bytes else ""  # a task reports its bytes block by block
+    return f"{size}{render_count(shown.records, 'record')}{rate}{left}"

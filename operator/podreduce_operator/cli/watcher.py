@@ -7,9 +7,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.progress import RunProgress, parse_line
 from podreduce_operator.cli.views import View
-from podreduce_operator.cli.wording import render_bytes, render_count
+from podreduce_operator.cli.wording import render_bytes
 from podreduce_operator.cluster.local.notices import EventRecorded, LineWritten, Notice, StatusWritten
 from podreduce_operator.model.decisions import Phase
 

@@ -3,9 +3,10 @@
 import textwrap
 
 from podreduce.contract.task import TaskType
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.progress import TasksShown
 
-__all__ = ["render_bytes", "render_count", "render_seconds", "render_tasks", "wrap"]
+__all__ = ["render_bytes", "render_ratio", "render_seconds", "render_tasks", "wrap"]
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -17,11 +18,6 @@ def render_bytes(number: float) -> str:
             break
         number /= 1024
     return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-
-
-def render_count(number: int, noun: str) -> str:
-    """Return `1 object`, `2,000 objects`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def wrap(text: str, width: int) -> str:
@@ -44,14 +40,19 @@ def render_seconds(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"  # noqa: PLR2004
 
 
+def render_ratio(ratio: str, noun: str) -> str:
+    """Return how many of all: `3/8 tasks`, `0/1 task`, `0/? tasks`."""
+    return f"{ratio} {noun}" if ratio.endswith("/1") else f"{ratio} {noun}s"
+
+
 def render_tasks(task_type: TaskType, shown: TasksShown) -> str:
     """Return one line: `map 3/8 tasks, 12.3 of 20.1 MiB, 84,000 records, 41,000 records/s, about 40s left`."""
-    total = "?" if shown.total is None else shown.total
-    parts = [f"{task_type} {shown.done}/{total} tasks"]
+    parts = [f"{task_type} {render_ratio(shown.ratio, 'task')}"]
     if shown.records or shown.bytes:
         of_total = "" if shown.total_bytes is None else f" of {render_bytes(shown.total_bytes)}"
-        parts.append(f"{render_bytes(shown.bytes)}{of_total}")
-        parts.append(f"{shown.records:,} records")
+        if shown.bytes:  # a task reports its bytes block by block
+            parts.append(f"{render_bytes(shown.bytes)}{of_total}")
+        parts.append(render_count(shown.records, "record"))
     if shown.active and shown.records_per_second >= 1:
         parts.append(f"{shown.records_per_second:,.0f} records/s")
     if shown.active and shown.left:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from podreduce.contract.errors import InputError
+from podreduce.contract.texts import render_count
 from podreduce.storage import ObjectStore
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.runs.output_records import iter_records
@@ -36,8 +37,8 @@ def read_loop_values(output: ObjectStore, keys: Iterable[str], size: int) -> Map
         return {}
     if size > MOST_BYTES:
         message = (
-            f"{output.uri} has {size} bytes, and a condition with `value` reads at most {MOST_BYTES}: read it from a "
-            "step with a small output, or use a counter"
+            f"{output.uri} has {render_count(size, 'byte')}, and a condition with `value` reads at most "
+            f"{MOST_BYTES:,}: read it from a step with a small output, or use a counter"
         )
         raise ActionError("ConvergenceValueMissing", message, permanent=True)
     found: defaultdict[str, list[object]] = defaultdict(list)

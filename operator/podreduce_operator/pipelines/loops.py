@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from podreduce.contract.texts import render_count
+
 __all__ = [
     "Iteration",
     "Loop",
@@ -182,7 +184,7 @@ def read_value(until: Until, outcome: StepOutcome, count: int) -> float:
     """Return the number under the condition's key in the step's output."""
     found = outcome.values.get(until.value or "", ())
     if len(found) != 1:
-        times = "nothing" if not found else f"{len(found)} records"
+        times = "nothing" if not found else render_count(len(found), "record")
         raise LoopError(
             f"the output of {until.step} in iteration {count} has {times} under the key {until.value!r} (until): "
             "yield it exactly once"

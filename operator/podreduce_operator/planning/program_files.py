@@ -9,6 +9,7 @@ from functools import partial
 from podreduce.contract.errors import ObjectNotFoundError
 from podreduce.contract.plan import Program, ProgramFile
 from podreduce.contract.program_files import MAX_FILE_BYTES
+from podreduce.contract.texts import render_count
 from podreduce.contract.uris import split_object_uri
 from podreduce.storage import ObjectStore
 from podreduce_operator.concurrency import gather_bounded
@@ -46,5 +47,6 @@ async def check_file(file: ProgramFile, open_at: Callable[[str], ObjectStore]) -
             permanent=True,
         ) from None
     if found.size > MAX_FILE_BYTES:
-        message = f"{file.uri}: it has {found.size:,} bytes, and a file of a program may have {MAX_FILE_BYTES:,}"
+        size = render_count(found.size, "byte")
+        message = f"{file.uri}: it has {size}, and a file of a program may have {MAX_FILE_BYTES:,}"
         raise ActionError("ProgramInvalid", message, permanent=True)

@@ -10,6 +10,7 @@ there are fewer shards than slots, the shards are made smaller.
 
 from typing import Final
 
+from podreduce.contract.texts import render_count
 from podreduce_operator.model.errors import ActionError
 
 __all__ = ["MAX_SHARDS", "MIN_SHARD_BYTES", "MIN_SHARD_BYTES_OF_PROCESS", "count_shards"]
@@ -55,8 +56,8 @@ def count_by_size(total_bytes: int, shard_bytes: int) -> int:
     if count > MAX_SHARDS:
         raise ActionError(
             "TooManyShards",
-            f"spec.map.shardSize: {total_bytes} bytes of input make {count} shards, and {MAX_SHARDS} is the limit: "
-            f"set it to at least {-(-total_bytes // MAX_SHARDS)}",
+            f"spec.map.shardSize: {render_count(total_bytes, 'byte')} of input make {render_count(count, 'shard')}, "
+            f"and {MAX_SHARDS:,} is the limit: set it to at least {-(-total_bytes // MAX_SHARDS)}",
             permanent=True,
         )
     return count

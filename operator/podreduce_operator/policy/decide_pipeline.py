@@ -31,6 +31,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from podreduce.contract.texts import render_count
 from podreduce_operator.model.observed import Fault
 from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.pipelines import (
@@ -157,7 +158,8 @@ def find_failure(observed: PipelineObserved, picture: Picture) -> tuple[Fault | 
     """Return why the run cannot be complete, and the failed nodes; no nodes if the whole run is at fault."""
     for loop in observed.pipeline.spec.loops:
         if loop.at_limit == "Fail" and picture.unrolled.loops[loop.name].end is LoopEnd.LIMIT_REACHED:
-            message = f"the loop {loop.name} has not converged in {loop.max_iterations} iterations (atLimit: Fail)"
+            often = render_count(loop.max_iterations, "iteration")
+            message = f"the loop {loop.name} has not converged in {often} (atLimit: Fail)"
             return Fault(reason="LoopLimitReached", message=message, permanent=True), []
     for name, record in observed.records.items():
         is_replaced = observed.data.get(name) is Data.REPLACED and observed.is_own(record)

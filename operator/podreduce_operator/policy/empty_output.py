@@ -6,6 +6,8 @@ Rule: pure, from the status alone, so the warning stays when the run's records a
 from collections.abc import Mapping
 from typing import Any
 
+from podreduce.contract.texts import render_count
+
 __all__ = ["EMPTY_OUTPUT", "describe_empty_output"]
 
 EMPTY_OUTPUT = "EmptyOutput"
@@ -21,5 +23,5 @@ def describe_empty_output(status: Mapping[str, Any]) -> str:
     if "output" not in status or status["output"].get("records") or not read:
         return ""
     if not mapped:
-        return f"the map yielded nothing for any of {read:,} records read: {REMEDY}"
-    return f"the reduce yielded nothing, although the map yielded {mapped:,} records: {REMEDY}"
+        return f"the map yielded nothing for any of {render_count(read, 'record')} read: {REMEDY}"
+    return f"the reduce yielded nothing, although the map yielded {render_count(mapped, 'record')}: {REMEDY}"

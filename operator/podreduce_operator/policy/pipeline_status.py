@@ -6,7 +6,7 @@ Rule: pure. The status is at most 16 KB for any number of steps and iterations, 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from podreduce.contract.texts import cut_middle
+from podreduce.contract.texts import cut_middle, render_count
 from podreduce_operator.api.pipeline_spec import LIVE_FIELDS, LoopSpec
 from podreduce_operator.api.spec import iter_differences
 from podreduce_operator.api.times import render_time
@@ -267,7 +267,7 @@ def pipeline_events_between(before: Mapping[str, Any], after: Mapping[str, Any])
     ended = {each["name"]: each["state"] for each in (before.get("loops") or () if same else ())}
     for loop in after.get("loops") or ():
         if loop["state"] in ENDS and ended.get(loop["name"]) != loop["state"]:
-            message = f"the loop {loop['name']} ended after {loop['iteration']} iterations"
+            message = f"the loop {loop['name']} ended after {render_count(loop['iteration'], 'iteration')}"
             is_limit = loop["state"] == LoopEnd.LIMIT_REACHED
             yield JobEvent(
                 kind="Warning" if is_limit else "Normal",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from podreduce.contract.errors import StorageDeniedError, UploadLostError
 from podreduce.contract.task import FailureRecord
+from podreduce.contract.texts import render_count
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Fault, Observed
 from podreduce_operator.policy.bad_record_limit import find_excess
@@ -99,7 +100,7 @@ def find_exhausted(observed: Observed) -> Verdict | None:
             return Verdict(phase=Phase.FAILED, reason=fatal.reason, message=render_failure(fatal))
         counted = [failure for failure in failures if failure.counted]
         if len(counted) > limit:
-            message = f"{len(counted)} attempts failed; the last: {render_failure(newest(counted))}"
+            message = f"{render_count(len(counted), 'attempt')} failed; the last: {render_failure(newest(counted))}"
             return Verdict(phase=Phase.FAILED, reason="BackoffLimitExceeded", message=message)
         for budget, uncounted in uncounted_by_budget(failures).items():
             if len(uncounted) >= budget.limit:
@@ -117,7 +118,7 @@ def deadline_at(observed: Observed) -> float | None:
 def render_span(failures: Sequence[FailureRecord]) -> str:
     """Return how many attempts were lost, and how long this lasted."""
     finished = [failure.finished_at for failure in failures]
-    return f"{len(failures)} attempts were lost within {max(finished) - min(finished):.0f} s"
+    return f"{render_count(len(failures), 'attempt')} lost within {max(finished) - min(finished):.0f} s"
 
 
 def newest(failures: Sequence[FailureRecord]) -> FailureRecord:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from podreduce.contract.task import TaskRef, TaskType
+from podreduce.contract.texts import render_count
 from podreduce_operator.model.actions import CreatePod
 from podreduce_operator.model.observed import Observed, PlanSummary, SeveralPods
 from podreduce_operator.model.pods import PodView
@@ -45,8 +46,8 @@ def why_several_pods(spec: Mapping[str, Any], size_bytes: int, shards: int) -> S
     if spec.get("execution") != "Auto":
         return None
     if size_bytes > SMALL_JOB_BYTES:
-        most = SMALL_JOB_BYTES // 2**20
-        text = f"the input has {size_bytes} bytes, and one pod takes all tasks of a job of up to {most} MiB"
+        size, most = render_count(size_bytes, "byte"), SMALL_JOB_BYTES // 2**20
+        text = f"the input has {size}, and one pod takes all tasks of a job of up to {most} MiB"
         return SeveralPods(reason="InputTooLarge", message=text)
     asked = asked_tasks(spec, shards)
     if asked:
@@ -65,9 +66,11 @@ def asked_tasks(spec: Mapping[str, Any], shards: int) -> list[str]:
     """Return which fields ask for several tasks of a type."""
     maps, partitions = spec.get("map") or {}, (spec.get("reduce") or {}).get("partitions")
     field = next((name for name in ("shards", "shardSize") if maps.get(name) is not None), None)
-    asked = [f"spec.map.{field} asks for {shards} map tasks"] if field is not None and shards > 1 else []
+    asked = []
+    if field is not None and shards > 1:
+        asked.append(f"spec.map.{field} asks for {render_count(shards, 'map task')}")
     if partitions is not None and partitions > 1:
-        asked.append(f"spec.reduce.partitions asks for {partitions} reduce tasks")
+        asked.append(f"spec.reduce.partitions asks for {render_count(partitions, 'reduce task')}")
     return asked
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskType
-from podreduce.contract.texts import cut_middle
+from podreduce.contract.texts import cut_middle, render_count
 from podreduce_operator.api.times import parse_time, render_duration, render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed, PlanSummary
@@ -337,11 +337,11 @@ def describe(observed: Observed, verdict: Verdict) -> str:
     output = observed.published
     sentences = {
         Phase.PLANNING: "the input is being listed and cut",
-        Phase.MAPPING: f"{maps} of {verdict.map_total} map tasks are committed",
-        Phase.REDUCING: f"{reduces} of {verdict.reduce_total} reduce tasks are committed",
+        Phase.MAPPING: f"{maps} of {render_count(verdict.map_total or 0, 'map task')} committed",
+        Phase.REDUCING: f"{reduces} of {render_count(verdict.reduce_total or 0, 'reduce task')} committed",
         Phase.COMMITTING: "the output is being published",
         Phase.SUSPENDED: "spec.suspend is true: no pods run; what is committed stays",
-        Phase.COMPLETE: "" if output is None else f"{output.records} records in {output.uri}",
+        Phase.COMPLETE: "" if output is None else f"{render_count(output.records, 'record')} in {output.uri}",
     }
     limit = describe_limit(observed) if verdict.phase in {Phase.MAPPING, Phase.REDUCING} else ""
     return sentences.get(verdict.phase, "") + limit
@@ -352,7 +352,7 @@ def describe_limit(observed: Observed) -> str:
     wanted, most = observed.job.spec.parallelism, observed.limits.parallelism
     if wanted is None or wanted <= most:
         return ""
-    return f"; spec.parallelism is {wanted}, and the installation allows {most} pods for each job"
+    return f"; spec.parallelism is {wanted:,}, and the installation allows {render_count(most, 'pod')} for each job"
 
 
 def cut(text: str, limit_bytes: int) -> str:

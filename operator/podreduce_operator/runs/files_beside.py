@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from podreduce.contract.layout import file_key
 from podreduce.contract.output_files import MOST_FILES_OF_RUN
 from podreduce.contract.task import CommitRecord, IntentPart, PartRef, TaskRef
+from podreduce.contract.texts import render_count
 from podreduce_operator.model.errors import ActionError
 
 __all__ = ["choose_files"]
@@ -26,8 +27,8 @@ def choose_files(commits: Sequence[CommitRecord]) -> tuple[IntentPart, ...]:
     if len(files) > MOST_FILES_OF_RUN:
         raise ActionError(
             "TooManyOutputFiles",
-            f"the tasks wrote {len(files)} files with context.output_file, and {MOST_FILES_OF_RUN} is the limit: write "
-            "fewer, or yield what they hold",
+            f"the tasks wrote {render_count(len(files), 'file')} with context.output_file, and {MOST_FILES_OF_RUN:,} "
+            "is the limit: write fewer, or yield what they hold",
             permanent=True,
         )
     refuse_clashes(files)

@@ -25,7 +25,7 @@ from podreduce.contract.task import (
     ShuffleManifest,
     TaskType,
 )
-from podreduce.contract.texts import cut_middle
+from podreduce.contract.texts import cut_middle, render_count
 from podreduce.contract.wire import NewerRecordError, Wire, decode
 from podreduce.encoding.key_range import MAX_CUT_BYTES
 from podreduce.storage import ObjectStore
@@ -107,7 +107,7 @@ def decode_record(data: bytes, record_type: type[T], uri: str) -> T:
     """
     values, most = sum(data.count(sign) for sign in b",[{"), limit_of(record_type).values
     if values > most:
-        raise unreadable(uri, f"it has {values} values, and {most} is the limit")
+        raise unreadable(uri, f"it has {render_count(values, 'value')}, and {most} is the limit")
     try:
         return decode(data, record_type)
     except NewerRecordError as error:
@@ -170,15 +170,15 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
         raise unreadable(uri, f"it is the commit of {commit.task}, generation {commit.generation}")
     is_map = commit.task.type is TaskType.MAP
     if is_map and commit.task.index >= plan.shards:
-        raise unreadable(uri, f"the plan has {plan.shards} map tasks")
+        raise unreadable(uri, f"the plan has {render_count(plan.shards, 'map task')}")
     if not is_map and commit.task.index >= most_reduces(plan):
-        raise unreadable(uri, f"the plan has at most {most_reduces(plan)} reduce tasks")
+        raise unreadable(uri, f"the plan has at most {render_count(most_reduces(plan), 'reduce task')}")
     check_counters(commit.counters, uri)
     keys = (*(sample.key for sample in commit.key_samples), *(heavy.encoded for heavy in commit.heavy_keys))
     if max(map(len, keys), default=0) > MOST_KEY_BYTES:
         raise unreadable(uri, f"it shows more than {MOST_KEY_BYTES} bytes of a key")
     if len(commit.files) > MOST_FILES_OF_TASK:
-        raise unreadable(uri, f"it has {len(commit.files)} files")
+        raise unreadable(uri, f"it has {render_count(len(commit.files), 'file')}")
     if not has_output(commit, plan):
         raise unreadable(uri, "it names no output")
     if commit.is_carried and plan.carried_from is None:
@@ -188,7 +188,7 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
     except ValueError as error:
         raise unreadable(uri, error) from error
     if largest > MOST_AMOUNT:
-        raise unreadable(uri, f"a bucket has {largest} bytes")
+        raise unreadable(uri, f"a bucket has {render_count(largest, 'byte')}")
 
 
 def check_counters(counters: Mapping[str, Mapping[str, int]], uri: str) -> None:
@@ -228,11 +228,12 @@ def check_manifest(key: str, manifest: ShuffleManifest, plan: Plan, uri: str) ->
         raise unreadable(uri, f"it is of generation {manifest.generation}")
     maps = (len(manifest.map_generations), len(manifest.maps))
     if maps != (plan.shards, plan.shards):
-        raise unreadable(uri, f"it has {maps[1]} maps, and the plan {plan.shards}")
+        raise unreadable(uri, f"it has {render_count(maps[1], 'map')}, and the plan {plan.shards}")
     if not 0 < len(manifest.partitions) <= MOST_TASKS:
-        raise unreadable(uri, f"it has {len(manifest.partitions)} partitions")
+        raise unreadable(uri, f"it has {render_count(len(manifest.partitions), 'partition')}")
     if len(manifest.partition_bytes) != len(manifest.partitions):
-        raise unreadable(uri, f"it has {len(manifest.partitions)} partitions, {len(manifest.partition_bytes)} sizes")
+        partitions, sizes = len(manifest.partitions), len(manifest.partition_bytes)
+        raise unreadable(uri, f"it has {render_count(partitions, 'partition')}, {render_count(sizes, 'size')}")
 
 
 def check_intent(intent: CommitIntent, plan: Plan, uri: str) -> None:
@@ -249,7 +250,7 @@ def check_intent(intent: CommitIntent, plan: Plan, uri: str) -> None:
         check_counters(intent.totals.counters, uri)
     tasks = {part.task for part in intent.parts}
     if len(tasks) != len(intent.parts):
-        raise unreadable(uri, f"it has {len(intent.parts)} parts of {len(tasks)} tasks")
+        raise unreadable(uri, f"it has {render_count(len(intent.parts), 'part')} of {render_count(len(tasks), 'task')}")
     staged = staging_prefix(plan.job.uid, plan.job.run_id)
     for part in intent.parts:
         name = part_name(part.task, plan.output_format, plan.output_compression)

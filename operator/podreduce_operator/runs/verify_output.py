@@ -14,6 +14,7 @@ from podreduce.contract.errors import InputError, ObjectChangedError, ObjectNotF
 from podreduce.contract.layout import OUTPUT_MANIFEST_KEY, SUCCESS_KEY
 from podreduce.contract.output_files import OutputFile
 from podreduce.contract.task import OutputManifest, OutputPart
+from podreduce.contract.texts import render_count
 from podreduce.inputs.compression import decompressor_of, is_compressed
 from podreduce.storage import ObjectStore
 from podreduce_operator.model.errors import ActionError
@@ -108,7 +109,8 @@ def read_manifest(output: ObjectStore) -> OutputManifest:
     """
     size, most = output.head(OUTPUT_MANIFEST_KEY).size, limit_of(OutputManifest).bytes
     if size > most:
-        raise unreadable(output.uri_of(OUTPUT_MANIFEST_KEY), f"it has {size} bytes, and {most} is the limit")
+        what = f"it has {render_count(size, 'byte')}, and {most:,} is the limit"
+        raise unreadable(output.uri_of(OUTPUT_MANIFEST_KEY), what)
     data = output.get(OUTPUT_MANIFEST_KEY)
     return decode_record(data, OutputManifest, output.uri_of(OUTPUT_MANIFEST_KEY))
 

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from podreduce.contract.texts import render_count
+
 __all__ = ["Cron", "CronError", "parse_cron"]
 
 MACROS = {
@@ -126,7 +128,7 @@ def parse_cron(schedule: str, time_zone: str) -> Cron:
     zone = find_zone(time_zone)
     expression = MACROS.get(schedule.strip(), schedule)
     if len(expression.split()) != FIELDS:
-        raise CronError(f"{explain(schedule)}: it has {len(expression.split())} fields")
+        raise CronError(f"{explain(schedule)}: it has {render_count(len(expression.split()), 'field')}")
     try:
         CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:

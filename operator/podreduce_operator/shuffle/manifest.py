@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import BlobRef, CommitRecord, ShuffleManifest, TaskRef, TaskType
+from podreduce.contract.texts import render_count
 from podreduce_operator.balance.bucket_packing import choose_packing, imbalance, pack_buckets, pack_by_hash
 from podreduce_operator.balance.partition_count import choose_partitions
 from podreduce_operator.shuffle.key_spread import KeySpread
@@ -51,7 +52,7 @@ def build_shuffle_manifest(
     maps = [commits[TaskRef(type=TaskType.MAP, index=index)] for index in range(plan.shards)]
     blobs = tuple(commit.blob for commit in maps if commit.blob is not None)
     if len(blobs) != plan.shards:
-        raise ValueError(f"{plan.shards - len(blobs)} of {plan.shards} map commits name no blob")
+        raise ValueError(f"no blob in {plan.shards - len(blobs)} of {render_count(plan.shards, 'map commit')}")
     if previous is not None:
         assigned = keep(previous, bucket_bytes)
     elif plan.order == "Total":

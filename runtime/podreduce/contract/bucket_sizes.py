@@ -8,6 +8,8 @@ from array import array
 from collections.abc import Sequence
 from typing import Final
 
+from podreduce.contract.texts import render_count
+
 __all__ = ["decode_sizes", "encode_sizes"]
 
 SIZE_BYTES: Final = 8
@@ -38,7 +40,7 @@ def decode_sizes(data: bytes | Sequence[int]) -> Sequence[int]:
         raise ValueError(f"invalid bucket sizes: cut short, or more than {MOST_SIZES}")
     buckets, rest = divmod(len(planes), SIZE_BYTES)
     if rest:
-        raise ValueError(f"invalid bucket sizes: {len(planes)} bytes, {SIZE_BYTES} each")
+        raise ValueError(f"invalid bucket sizes: {render_count(len(planes), 'byte')}, {SIZE_BYTES} each")
     joined = bytearray(len(planes))
     for place in range(SIZE_BYTES):
         joined[place::SIZE_BYTES] = planes[place * buckets : (place + 1) * buckets]

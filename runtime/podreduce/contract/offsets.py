@@ -21,6 +21,7 @@ from operator import itemgetter
 from typing import Final
 
 from podreduce.contract.task import OffsetPage
+from podreduce.contract.texts import render_count
 
 __all__ = ["CorruptOffsetsError", "OffsetTable", "find_bounds", "parse_rows", "row_bytes", "stretches_of"]
 
@@ -83,7 +84,7 @@ class OffsetTable:
             CorruptOffsetsError: the number of sizes is not the number of buckets.
         """
         if len(sizes) != self.bounds[-1]:
-            raise CorruptOffsetsError(f"a map has sizes of {len(sizes)} buckets, not {self.bounds[-1]}")
+            raise CorruptOffsetsError(f"a map has sizes of {render_count(len(sizes), 'bucket')}, not {self.bounds[-1]}")
         if self._cells is None:
             self._cells = array(TYPE_CODES[self.width], bytes(self.width * self.maps * len(self.bounds)))
         chosen = itemgetter(*self.bounds)(list(accumulate(sizes, initial=0)))

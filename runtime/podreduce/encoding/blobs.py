@@ -22,6 +22,7 @@ from itertools import accumulate, pairwise
 from typing import Final, TypeAlias
 
 from podreduce.contract.task import KeySample
+from podreduce.contract.texts import render_count
 from podreduce.encoding.frames import HEADER_BYTES, CorruptBlobError, StoredFrame, check_frame, parse_header
 from podreduce.encoding.key_index import KeyIndex
 from podreduce.encoding.key_range import MAX_CUT_BYTES, KeyRange
@@ -208,7 +209,7 @@ def read_footer(data: bytes | memoryview, *, crc32: int) -> BlobFooter:
     """
     magic, rest = bytes(data[: len(MAGIC)]), memoryview(data)[len(MAGIC) :]
     if zlib.crc32(data) != crc32 or magic not in (MAGIC, MAGIC_ORDERED):
-        raise CorruptBlobError(f"the footer ({len(data)} bytes) fails its CRC")
+        raise CorruptBlobError(f"the footer ({render_count(len(data), 'byte')}) fails its CRC")
     if magic == MAGIC:
         return BlobFooter(offsets=tuple(accumulate(rest.cast("Q"), initial=0)))
     size, entries = ORDERED.unpack(rest[: ORDERED.size])

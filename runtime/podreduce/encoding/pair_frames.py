@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from podreduce.contract.texts import render_count
 from podreduce.encoding.codec import Value, decode_values
 from podreduce.encoding.frames import FLAG_LZ4, StoredFrame, compress_body, plain_body
 
@@ -152,7 +153,8 @@ def unpack_pairs(data: bytes, size: int) -> UnpackedPairs:
     header = parse_head(data)
     if size != header.frame_bytes:
         what = "cut short" if size < header.frame_bytes else "followed by bytes that are no frame"
-        raise CorruptPairsError(f"it is {what}: it has {header.frame_bytes} bytes, and {size} are there")
+        expected = render_count(header.frame_bytes, "byte")
+        raise CorruptPairsError(f"it is {what}: it has {expected}, and {size} are there")
     body = data[HEAD_BYTES:size]
     if zlib.crc32(body) != header.body_crc32:
         raise CorruptPairsError("its body fails its CRC")

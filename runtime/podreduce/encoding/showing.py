@@ -5,7 +5,7 @@ Rule: the data in a message is cut, never its words. Data takes a bounded part o
 
 from typing import Final
 
-from podreduce.contract.texts import cut_middle
+from podreduce.contract.texts import cut_middle, render_count
 
 __all__ = ["SHOWN_CHARACTERS", "show", "show_ascii", "show_error"]
 
@@ -17,7 +17,7 @@ def show(item: object, limit: int = SHOWN_CHARACTERS) -> str:
     try:
         text = repr(item)
     except Exception as error:  # noqa: BLE001 - a __repr__ of the program's, or an int of too many digits
-        size = f" of {item.bit_length()} bits" if type(item) is int else ""
+        size = f" of {render_count(item.bit_length(), 'bit')}" if type(item) is int else ""
         text = f"<{type(item).__qualname__}{size}, whose repr raises {type(error).__name__}>"
     return cut_middle(text, limit)
 

@@ -8,6 +8,7 @@ from collections import Counter
 
 from podreduce.contract.errors import InputError
 from podreduce.inputs.csv_rows import CsvShape
+from podreduce.inputs.first_bytes import advise_not_text
 
 __all__ = ["bad_header", "blank_header", "named_columns", "parse_header"]
 
@@ -24,7 +25,7 @@ def parse_header(line: bytes, uri: str, shape: CsvShape, errors: str) -> tuple[s
         text = line.decode("utf-8", errors).rstrip("\r\n")
         return named_columns(next(shape.rows([text]), []), uri)
     except UnicodeDecodeError as error:
-        raise bad_header(uri, f"byte {error.start} is not UTF-8: set input.encodingErrors: Replace") from error
+        raise bad_header(uri, f"byte {error.start} is not UTF-8; {advise_not_text(line[:4])}") from error
     except csv.Error as error:
         raise bad_header(uri, error) from error
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from podreduce.contract.errors import InputError
+from podreduce.contract.texts import render_count
 from podreduce.inputs.bad_lines import iter_lines, salvage_lines
 from podreduce.inputs.blocks import NEWLINE, Block
 from podreduce.inputs.record_block import RecordBlock, Salvaged
@@ -58,7 +59,7 @@ class CsvShape:
         try:
             return dict(zip(self.columns, row, strict=True))
         except ValueError:
-            raise ValueError(f"{len(row)} fields, but {self.named_by} {len(self.columns)}") from None
+            raise ValueError(f"{render_count(len(row), 'field')}, but {self.named_by} {len(self.columns)}") from None
 
     def numbered(self, width: int) -> Self:
         """Return the shape of rows without a header whose columns are numbered."""

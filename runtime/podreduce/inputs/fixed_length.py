@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Piece
+from podreduce.contract.texts import render_count
 from podreduce.inputs.record_block import RecordBlock
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def record_range(piece: Piece, shape: RecordShape) -> tuple[int, int]:
 
 def not_records(uri: str, size: int, length: int) -> InputError:
     """Return the error for an object that ends within a record."""
-    return InputError(f"{uri}: its {size} bytes are not a multiple of input.recordLength {length}: correct one of them")
+    found = render_count(size, "byte")
+    return InputError(f"{uri}: it has {found}, not a multiple of input.recordLength {length}: correct one of them")
 
 
 def fixed_length_records(

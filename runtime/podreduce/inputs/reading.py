@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions, Piece, Plan
+from podreduce.contract.texts import render_count
 from podreduce.inputs.blocks import BLOCK_BYTES, CHUNK_BYTES, TAIL_BYTES, Block, naming_changes, read_blocks
 from podreduce.inputs.compression import is_compressed, read_decompressed
 from podreduce.inputs.csv_header import blank_header, parse_header
@@ -170,8 +171,8 @@ def refuse_large(uri: str, size: int) -> None:
     """Refuse an object that is too large for one record."""
     if size > MAX_WHOLE_BYTES:
         raise InputError(
-            f"{uri}: {size} bytes are too many for one record (WholeObject takes {MAX_WHOLE_BYTES}): set another "
-            "input.format"
+            f"{uri}: {render_count(size, 'byte')} are too many for one record (WholeObject takes {MAX_WHOLE_BYTES:,}): "
+            "set another input.format"
         )
 
 

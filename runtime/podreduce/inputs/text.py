@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from podreduce.contract.errors import InputError
 from podreduce.inputs.bad_lines import iter_lines, salvage_lines
 from podreduce.inputs.blocks import NEWLINE, Block
+from podreduce.inputs.first_bytes import advise_not_text
 from podreduce.inputs.record_block import RecordBlock, Salvaged
 
 if TYPE_CHECKING:
@@ -44,10 +45,9 @@ def decode_block(block: Block, uri: str, errors: str) -> str:
     try:
         return block.data.decode("utf-8", errors)
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{uri}: byte {block.data_offset + error.start} is not UTF-8 ({error.reason}); correct the object, or set "
-            "input.encodingErrors: Replace"
-        ) from error
+        advice = advise_not_text(b"" if block.data_offset else block.data[:4])
+        place = block.data_offset + error.start
+        raise InputError(f"{uri}: byte {place} is not UTF-8 ({error.reason}); {advice}") from error
 
 
 def split_lines(block: Block, uri: str, errors: str) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
+from podreduce.contract.texts import render_count
 from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.csv_fields import csv_field
 from podreduce.outputs.fields import ESCAPES, json_text, text_field
@@ -85,7 +86,7 @@ def join_binary(batch: "pa.RecordBatch", record_length: int | None) -> memoryvie
     rows = pc.binary_join_element_wise(*binaries, pa.scalar(b"", pa.large_binary())) if binaries[1:] else binaries[0]
     lengths = pc.min_max(pc.binary_length(rows)).as_py() if len(rows) else {}
     if record_length is not None and not {*lengths.values()} <= {record_length}:
-        raise UnwritableError(f"not every row has the {record_length} bytes of output.recordLength")
+        raise UnwritableError(f"not every row has the {render_count(record_length, 'byte')} of output.recordLength")
     return joined_bytes(rows)
 
 
@@ -95,7 +96,8 @@ def join_fixed_width(batch: "pa.RecordBatch", record_length: int | None) -> memo
 
     widths = [kind.byte_width for kind in batch.schema.types]
     if record_length is not None and sum(widths) != record_length:
-        raise UnwritableError(f"a row has {sum(widths)} bytes and output.recordLength is {record_length}")
+        size = render_count(sum(widths), "byte")
+        raise UnwritableError(f"a row has {size} and output.recordLength is {record_length}")
     rows = np.empty((batch.num_rows, sum(widths)), np.uint8)
     start = 0
     for column, width in zip(batch.columns, widths, strict=True):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from podreduce.contract.texts import render_count
 from podreduce.encoding.showing import show
 from podreduce.encoding.unwritable import UnwritableError, as_plain
 from podreduce.outputs.fields import BARE, WRITERS, bare_text, json_text
@@ -72,7 +73,8 @@ def row_writer(columns: Sequence[str]) -> Callable[[Any, Any], str]:
         fields = [*spread(key), *spread(value)]
         if len(fields) != len(columns):
             raise UnwritableError(
-                f"it has {len(fields)} fields, but output.columns names {len(columns)}: yield a field for each name"
+                f"it has {render_count(len(fields), 'field')}, but output.columns names {len(columns)}: "
+                "yield a field for each name"
             )
         return csv_line(fields)
 

@@ -10,6 +10,7 @@ from itertools import chain
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+from podreduce.contract.texts import render_count
 from podreduce.encoding.unwritable import UnwritableError, as_plain
 from podreduce.outputs.csv_fields import header_line, row_writer
 from podreduce.outputs.fields import (
@@ -144,9 +145,8 @@ def fixed_line(record_length: int | None, key: Any, value: Any) -> bytes:  # noq
         found = type(key if type(key) is not bytes else value).__qualname__
         raise UnwritableError(f"FixedLength writes only bytes, but this is {found}: yield bytes, bytes")
     if record_length is not None and len(key) + len(value) != record_length:
-        raise UnwritableError(
-            f"key and value have {len(key) + len(value)} bytes together, but output.recordLength is {record_length}"
-        )
+        size = render_count(len(key) + len(value), "byte")
+        raise UnwritableError(f"key and value have {size} together, but output.recordLength is {record_length}")
     return key + value
 
 

@@ -21,6 +21,7 @@ from podreduce.contract.errors import (
 )
 from podreduce.contract.plan import Program, ProgramFile
 from podreduce.contract.program_files import DIGEST_PREFIX, MAX_FILE_BYTES
+from podreduce.contract.texts import render_count
 from podreduce.contract.uris import split_object_uri
 from podreduce.program.unpacking import unpack
 from podreduce.program.wheels import is_own, refuse_unfit
@@ -85,7 +86,8 @@ def download(file: ProgramFile, open_at: Callable[[str], ObjectStore], path: Pat
     try:
         found = store.head(key)
         if found.size > MAX_FILE_BYTES:
-            raise ProgramInvalidError(f"{file.uri}: it has {found.size:,} bytes, and may have {MAX_FILE_BYTES:,}")
+            size = render_count(found.size, "byte")
+            raise ProgramInvalidError(f"{file.uri}: it has {size}, and may have {MAX_FILE_BYTES:,}")
         with path.open("wb") as target:
             for chunk in store.stream(key, 0, found.size, etag=found.etag):
                 digest.update(chunk)

@@ -20,6 +20,7 @@ from podreduce.contract.errors import (
     SetupFailedError,
 )
 from podreduce.contract.program_files import PROGRAM_DIRECTORY
+from podreduce.contract.texts import render_count
 from podreduce.encoding.keys import UnsupportedTypeError
 from podreduce.encoding.showing import show, show_error
 
@@ -69,7 +70,7 @@ def describe_key(key: object) -> str:
 
 def cut(text: str) -> str:
     """Return `text`, cut at `RECORD_LENGTH`."""
-    return text if len(text) <= RECORD_LENGTH else f"{text[:RECORD_LENGTH]}… ({len(text)} characters)"
+    return text if len(text) <= RECORD_LENGTH else f"{text[:RECORD_LENGTH]}… ({render_count(len(text), 'character')})"
 
 
 def raise_blamed(error: BaseException, record: str, kind: type[ProgramError] = ProgramError) -> NoReturn:

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from podreduce.contract.errors import ProgramInvalidError
 from podreduce.contract.program_files import MAX_ENTRIES, MAX_UNPACKED_BYTES, WHEEL_ENDING
+from podreduce.contract.texts import render_count
 
 __all__ = ["unpack"]
 
@@ -54,10 +55,10 @@ def choose_entries(archive: zipfile.ZipFile, uri: str) -> Sequence[tuple[zipfile
     """Return the files to write, each with the parts of its path."""
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES:
-        refuse(uri, f"it has {len(entries):,} entries, and may have {MAX_ENTRIES:,}")
+        refuse(uri, f"it has {render_count(len(entries), 'entry', 'entries')}, and may have {MAX_ENTRIES:,}")
     total = sum(entry.file_size for entry in entries)
     if total > MAX_UNPACKED_BYTES:
-        refuse(uri, f"it unpacks to {total:,} bytes, and may to {MAX_UNPACKED_BYTES:,}")
+        refuse(uri, f"it unpacks to {render_count(total, 'byte')}, and may to {MAX_UNPACKED_BYTES:,}")
     files = [(entry, place_of(entry, uri)) for entry in entries if not entry.is_dir()]
     refuse_collisions([parts for _, parts in files], uri)
     return files

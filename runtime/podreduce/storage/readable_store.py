@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import obstore
 
 from podreduce.contract.errors import ObjectNotFoundError, ObjectTooLargeError
+from podreduce.contract.texts import render_count
 from podreduce.storage import directories, listing
 from podreduce.storage.key_files import KeyFiles
 from podreduce.storage.place import NO_GATE, BeforeWrite, Gate, Place, in_thread
@@ -133,7 +134,9 @@ class ReadableStore:
     def _of_size(self, found: T, size: int, key: str, most_bytes: int) -> T:
         """Return what was found, if its size is allowed."""
         if size > most_bytes:
-            raise ObjectTooLargeError(f"{self.uri_of(key)}: it has {size} bytes, and {most_bytes} is the limit")
+            raise ObjectTooLargeError(
+                f"{self.uri_of(key)}: it has {render_count(size, 'byte')}, and {most_bytes:,} is the limit"
+            )
         return found
 
     def get_range(self, key: str, start: int, end: int, *, etag: str | None = None) -> bytes:

@@ -15,6 +15,7 @@ from podreduce.columnar.runs import write_frames
 from podreduce.columnar.sorting import ColumnSorter
 from podreduce.columnar.weights import weigh_table
 from podreduce.contract.errors import ProgramError
+from podreduce.contract.texts import render_count
 from podreduce.encoding.blobs import BlobSummary, BlobWriter
 from podreduce.encoding.heavy_keys import HeavyKeys
 from podreduce.encoding.key_sampler import KeySampler
@@ -151,7 +152,7 @@ class BatchLoop:
             for prepared in self._map(batch):
                 self._append(prepared)
         except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
-            self._blame(error, f"a batch of {batch.num_rows} records")
+            self._blame(error, f"a batch of {render_count(batch.num_rows, 'record')}")
         progress.records += batch.num_rows
 
     def _map_good(self, skipper: BatchSkipper, block: RecordBlock) -> None:

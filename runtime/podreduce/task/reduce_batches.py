@@ -9,6 +9,7 @@ from podreduce.columnar.frames import unpack_columns
 from podreduce.columnar.key_columns import flat_batch
 from podreduce.columnar.runs import cut_batches
 from podreduce.columnar.sorting import ColumnSorter
+from podreduce.contract.texts import render_count
 from podreduce.encoding.frames import StoredFrame
 from podreduce.outputs import PartWriter
 from podreduce.program.loading import LoadedProgram
@@ -71,5 +72,5 @@ def reduce_batches(attempt: Attempt, program: LoadedProgram, taken: ColumnInput,
                     part.write_batch(each)
         except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             first = describe_key(batch.column(0)[0].as_py())
-            raise_blamed(error, f"a batch of {batch.num_rows} rows from {first} on")
+            raise_blamed(error, f"a batch of {render_count(batch.num_rows, 'row')} from {first} on")
         attempt.progress.records_out = part.records

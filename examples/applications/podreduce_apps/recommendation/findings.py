@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.recommendation.leaderboard import Sums, coverage, measures_of, models_of, novelty
 from podreduce_apps.recommendation.names import ItemNames
 from podreduce_apps.recommendation.rating_errors import rating_errors
@@ -53,8 +54,8 @@ class Findings:
             return "Nothing is tested: all events teach the models."
         split = SPLITS[self.parameters["split"]].format(cut=read_time(self.cut or 0))
         return (
-            f"Full ranking: every item of the train part is ranked for each of the "
-            f"{self.fact('users with a test'):,} users with something to predict, "
+            "Full ranking: every item of the train part is ranked for each user with something to predict "
+            f"({count_of(self.fact('users with a test'), 'user')}), "
             f"without the items that the user has; {split}."
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.recommendation.findings import Findings
 from podreduce_apps.recommendation.leaderboard import (
     Mean,
@@ -155,7 +156,7 @@ def tabulate_ratings(findings: Findings) -> Table:
     return Table(
         columns=["model", "RMSE", "mean error"],
         rows=rows,
-        caption=f"How far {format_count(count)} predicted ratings are off, with 95 % confidence intervals over users. "
+        caption=f"How far off: {count_of(count, 'predicted rating')}, with 95 % confidence intervals over users. "
         "Baseline: the mean of all ratings, with what is usual for the item and for the user.",
         numeric=frozenset(["RMSE", "mean error"]),
     )

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.recommendation.leaderboard import Sums, activity_groups, mean_of_group, shown_shares
 from podreduce_apps.report_page import SERIES, Plot, draw
 
@@ -77,7 +78,7 @@ def plot_events(times: Mapping[int, int], cut: int | None) -> Plot:
         drawing.axes.bar(xs, [bins[number] for number in sorted(bins)], width=days, align="edge", color=SERIES[0])  # type: ignore[arg-type]
         if cut is not None:
             drawing.axes.axvline(datetime.fromtimestamp(cut, UTC), color=SERIES[1])  # type: ignore[arg-type]
-        drawing.axes.set_ylabel(f"events in {days:.0f} day{'s' if days > 1 else ''}")
+        drawing.axes.set_ylabel(f"events in {count_of(round(days), 'day')}")
     return drawing.finished()
 
 

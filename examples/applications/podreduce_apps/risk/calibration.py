@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.risk.exact_sums import exact_sums
 from podreduce_apps.risk.features import feature_matrix
@@ -85,7 +86,8 @@ def fit_calibration(scores: Floats, fraud: npt.NDArray[np.int8]) -> Calibration 
     """Return the calibration of log odds, or why there can be none. The order of the rows does not matter."""
     frauds, others = int(np.count_nonzero(fraud)), int(np.count_nonzero(fraud == 0))
     if frauds < LEAST_FRAUDS or others < LEAST_FRAUDS:
-        return f"{frauds:,} frauds among {frauds + others:,} transactions: {LEAST_FRAUDS} of each kind are needed"
+        found = f"{count_of(frauds, 'fraud')} among {count_of(frauds + others, 'transaction')}"
+        return f"{found}: {LEAST_FRAUDS} of each kind are needed"
     if scores.min() == scores.max():
         return "all transactions have the same score"
     targets = np.where(fraud > 0, (frauds + 1) / (frauds + 2), 1 / (others + 2))

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from podreduce_apps.counted_nouns import count_of
+
 __all__ = ["KEY_VARIABLE", "card_name", "card_token", "find_key", "token_numbers"]
 
 KEY_VARIABLE = "RISK_CARD_KEY"
@@ -30,7 +32,9 @@ def find_key(parameters: Mapping[str, str]) -> tuple[bytes, bool]:
         raise ValueError(f"no key for card numbers: set the environment variable {KEY_VARIABLE} from a Secret")
     chosen = (key or sample_key).encode()
     if len(chosen) < SHORTEST_KEY:
-        raise ValueError(f"the key for card numbers has {len(chosen)} bytes: use at least {SHORTEST_KEY} random ones")
+        raise ValueError(
+            f"the key for card numbers has {count_of(len(chosen), 'byte')}: use at least {SHORTEST_KEY} random ones"
+        )
     return chosen, not key
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.risk.outbox import Outbox, OutboxBusyError, open_outbox
 from podreduce_apps.risk.receivers import Kind, Post, build_post
 
@@ -104,7 +105,7 @@ def send(group: Sequence[dict[str, Any]], delivery: Delivery) -> int:
         if status != TOO_MANY_REQUESTS and status < SERVER_ERROR:
             raise NotDeliveredError(f"{delivery.url} answered {status}: check the address, --kind and the secret")
         reason = f"it answered {status}"
-    raise NotDeliveredError(f"{delivery.url}: not delivered after {delivery.attempts} attempts: {reason}")
+    raise NotDeliveredError(f"{delivery.url}: not delivered after {count_of(delivery.attempts, 'attempt')}: {reason}")
 
 
 def post(url: str, request: Post) -> int:
@@ -182,7 +183,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, OutboxBusyError) as error:
         return complain(str(error), 2)
     if refused:
-        return complain(f"{refused} alerts refused: see dead-letters.jsonl in {arguments.outbox}", 1)
+        return complain(f"{count_of(refused, 'alert')} refused: see dead-letters.jsonl in {arguments.outbox}", 1)
     return 0
 
 

@@ -7,6 +7,8 @@ overflow, and then put together as one integer in units of 2^-1074, which is the
 import numpy as np
 import numpy.typing as npt
 
+from podreduce_apps.counted_nouns import count_of
+
 __all__ = ["UNIT_BITS", "exact_sums", "to_float"]
 
 UNIT_BITS = 1074
@@ -23,7 +25,9 @@ def exact_sums(columns: npt.NDArray[np.float64]) -> list[int]:
         ValueError: a value is infinite or no number, or there are more rows than a sum is exact for.
     """
     if not np.isfinite(columns).all() or len(columns) > MOST_ROWS:
-        raise ValueError(f"cannot add {len(columns):,} rows: they must be at most {MOST_ROWS:,}, and all finite")
+        raise ValueError(
+            f"cannot add {count_of(len(columns), 'row')}: they must be at most {MOST_ROWS:,}, and all finite"
+        )
     return [exact_sum(np.ascontiguousarray(column)) for column in columns.T]
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from podreduce_apps.counted_nouns import count_of
+
 __all__ = ["Curve", "calibration_bins", "card_precision", "expected_calibration_error", "ranking_curve"]
 
 Floats = npt.NDArray[np.float64]
@@ -59,7 +61,8 @@ def ranking_curve(scores: Floats, fraud: npt.NDArray[np.int8]) -> Curve:
         ValueError: there are no frauds, or nothing else, so that nothing can be ranked.
     """
     if not 0 < np.count_nonzero(fraud) < len(fraud):
-        raise ValueError(f"{len(fraud):,} rows with {np.count_nonzero(fraud):,} frauds: a ranking needs both kinds")
+        rows, frauds = count_of(len(fraud), "row"), count_of(int(np.count_nonzero(fraud)), "fraud")
+        raise ValueError(f"{rows} with {frauds}: a ranking needs both kinds")
     order = np.argsort(-scores, kind="stable")
     sorted_scores, hits = scores[order], fraud[order].astype(np.int64)
     last = np.flatnonzero(np.append(np.diff(sorted_scores) != 0, values=True))

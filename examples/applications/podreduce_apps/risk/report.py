@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.report_page import KeyFigure, format_count, format_number, format_share, render_page
 from podreduce_apps.risk.card_tokens import card_name
@@ -162,13 +163,13 @@ def money_figures(quality: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]
         KeyFigure(
             label="Alerts that were right",
             value=format_share(right / len(alerts) if alerts else None),
-            note=f"{format_count(right)} of {format_count(len(alerts))} alerted cards and days were reported as fraud",
+            note=f"{format_count(right)} of {count_of(len(alerts), 'alert')} (a card, a day) reported as fraud",
         ),
         KeyFigure(
             label="Saved at best",
             value=format_share(saved / cost["withoutAlerts"] if cost["withoutAlerts"] else None),
-            note=f"of {format_count(cost['withoutAlerts'])} in fraud, with {format_count(cost['alertsAtLowest'])} "
-            f"alerts at {cost['alertCost']:g} each",
+            note=f"of {format_count(cost['withoutAlerts'])} in fraud, with {count_of(cost['alertsAtLowest'], 'alert')} "
+            f"at {cost['alertCost']:g} each",
         ),
     ]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.report_page import SERIES, Plot, draw
 
 __all__ = ["draw_all"]
@@ -84,7 +85,7 @@ def draw_cost(quality: Metrics) -> Plot:
     with draw(
         "Cost of alerts",
         f"Fraud that is missed, plus {cost['alertCost']:g} for each alerted transaction, by expected loss, all scored "
-        f"days together. Lowest at {cost['alertsAtLowest']:,} alerts.",
+        f"days together. Lowest at {count_of(cost['alertsAtLowest'], 'alert')}.",
     ) as drawing:
         axes = drawing.axes
         points = [each for each in cost["curve"] if each["alerts"]]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.report_page import Table, format_count, format_number
 from podreduce_apps.risk.features import FEATURES
 
@@ -135,6 +136,6 @@ def rings_table(rings: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
             )
             for ring in found[:MOST_ROWS]
         ],
-        caption=f"{format_count(len(found))} rings of at least three cards that shared devices in the last 30 days.",
+        caption=f"{count_of(len(found), 'ring')} of at least three cards that shared devices in the last 30 days.",
         numeric=frozenset({"cards", "devices", "reported frauds on them"}),
     )

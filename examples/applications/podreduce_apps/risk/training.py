@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.parameters import read_positive
 from podreduce_apps.risk.exact_sums import exact_sums
@@ -65,8 +66,8 @@ class Moments:
         count, frauds, *sums = total_of(values)
         if not 0 < frauds < count:
             raise ValueError(
-                f"{count:,} transactions with {frauds:,} frauds in the training days: nothing can be learned. "
-                "Choose trainFrom and trainDays so that there are both"
+                f"{count_of(count, 'transaction')} with {count_of(frauds, 'fraud')} in the training days: nothing can "
+                "be learned. Choose trainFrom and trainDays so that there are both"
             )
         scaler, start = Scaler.of_sums(count, sums), Newton.begin(len(sums) // 2)
         yield "rows", count

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.parameters import read_whole
 from podreduce_apps.report_page import json_for_script, render_page
@@ -109,7 +110,9 @@ def vertex_marks(picture: Picture, rows: Any) -> Iterator[dict[str, Any]]:  # no
     largest = max(rows[vertex]["pagerank"] for vertex in picture.graph)
     for vertex in picture.graph:
         row = rows[vertex]
-        facts = f"community {row['community']} · {row['degree']} neighbours · PageRank {row['pagerank']:.5f}"
+        facts = (
+            f"community {row['community']} · {count_of(row['degree'], 'neighbour')} · PageRank {row['pagerank']:.5f}"
+        )
         yield {
             "x": picture.positions[vertex][0],
             "y": picture.positions[vertex][1],
@@ -132,6 +135,6 @@ def community_marks(picture: Picture, communities: Any) -> Iterator[dict[str, An
             "size": round((row["members"] / largest) ** 0.5 * 2, 3),
             "colour": "#{:02x}{:02x}{:02x}".format(*colour_of(number)),
             "name": f"{number}: {row['topGroup']}" if row["topGroup"] else f"community {number}",
-            "facts": f"{row['members']} members · {', '.join(row['topMembers'][:3])}",
+            "facts": f"{count_of(row['members'], 'member')} · {', '.join(row['topMembers'][:3])}",
             "mark": 0,
         }

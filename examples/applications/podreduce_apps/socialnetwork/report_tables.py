@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from podreduce_apps.counted_nouns import count_of
 from podreduce_apps.report_page import KeyFigure, Table, format_count, format_number, format_share
 
 __all__ = ["describe_protocol", "key_figures", "table_of_communities", "table_of_influencers", "table_of_top"]
@@ -15,13 +16,11 @@ def key_figures(figures: Any) -> list[KeyFigure]:  # noqa: ANN401 - figures by t
     """Return the numbers that everybody should see first."""
     graph, communities, influence = (figures[topic] for topic in ("graph", "communities", "influence"))
     return [
-        KeyFigure(
-            label="vertices", value=format_count(graph["vertices"]), note=f"{format_count(graph['edges'])} edges"
-        ),
+        KeyFigure(label="vertices", value=format_count(graph["vertices"]), note=count_of(graph["edges"], "edge")),
         KeyFigure(
             label="connected",
             value=format_share(graph["largestComponent"] / graph["vertices"]),
-            note=f"of all are in the largest of {format_count(graph['components'])} components",
+            note=f"of all are in the largest of {count_of(graph['components'], 'component')}",
         ),
         KeyFigure(
             label="communities",
@@ -50,8 +49,9 @@ def table_of_communities(communities: Any) -> Table:  # noqa: ANN401 - a Table
         columns=[*columns, "most frequent group"] if has_groups else columns,
         numeric=frozenset(columns[:5]),
         rows=[describe_community(row, has_groups=has_groups) for row in rows],
-        caption=f"The {len(rows)} largest of {communities.num_rows} communities. Density: the share of "
-        "pairs of members that are joined. Conductance: the share of its edges' weight that leaves it; 0: none does.",
+        caption=f"The largest {len(rows)} of {count_of(communities.num_rows, 'community', 'communities')}. Density: "
+        "the share of pairs of members that are joined. Conductance: the share of its edges' weight that leaves it; "
+        "0: none does.",
     )
 
 
@@ -112,8 +112,8 @@ def table_of_top(nodes: Any) -> Table:  # noqa: ANN401 - a Table
             ]
             for row in rows
         ],
-        caption=f"The {len(rows)} vertices with the highest PageRank. PageRank and authority each sum to 1 over all "
-        "vertices. Clustering: the share of pairs of neighbours that are joined.",
+        caption=f"Those with the highest PageRank: {count_of(len(rows), 'vertex', 'vertices')}. PageRank "
+        "and authority each sum to 1 over all vertices. Clustering: the share of pairs of neighbours that are joined.",
     )
 
 
@@ -142,6 +142,7 @@ def describe_end(name: str, parameters: Mapping[str, str], convergence: Mapping[
     if not convergence[name]:
         return f"until all scores together change by less than {parameters['tolerance']}"
     return (
-        f"until the limit of rounds: {format_count(convergence[name])} of {format_count(convergence['vertices'])} "
-        f"vertices had not settled to {parameters['tolerance']}, so their scores are not exact"
+        f"until the limit of rounds: {format_count(convergence[name])} of "
+        f"{count_of(convergence['vertices'], 'vertex', 'vertices')} had not settled to "
+        f"{parameters['tolerance']}, so their scores are not exact"
     )

@@ -106,12 +106,12 @@ def read(words: "Callable[[], Words]") -> "Words":
 
 
 def answer(place: Place, question: "Question", name: str = "") -> NoReturn:
-    """Ask the cluster, and end with the exit code. If there is no answer, a local run with the name is offered."""
+    """Ask the cluster, and end with the exit code. If there is no answer, what is on this machine is offered."""
     from podreduce_operator.cli.cluster.asking import ask  # noqa: PLC0415 - help and completion need none of it
     from podreduce_operator.cli.cluster.errors import CommandExit  # noqa: PLC0415 - as above
 
     exit_code = ask(place, question)
-    if exit_code is CommandExit.NOT_ANSWERED and name:
+    if exit_code is CommandExit.NOT_ANSWERED:
         from podreduce_operator.cli.local_runs.namesakes import offer_local  # noqa: PLC0415 - only after an error
 
         offer_local(name)

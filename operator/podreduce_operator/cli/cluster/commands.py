@@ -51,7 +51,7 @@ from podreduce_operator.cli.local_runs.names import LOCAL, is_local
 
 __all__ = ["COMMANDS", "add_cluster_commands"]
 
-PANEL = "Jobs on a cluster"
+PANEL = "Jobs on a cluster, and runs of this machine (local/NAME)"
 
 
 @with_place_options

@@ -11,6 +11,7 @@ from typing import Any
 
 from podreduce.contract.post_mortem import Attempt, AttemptResult
 from podreduce.contract.task import TaskType
+from podreduce.contract.texts import render_count
 from podreduce_operator.api.times import parse_time
 from podreduce_operator.cli.cluster.findings import Case, Finding
 from podreduce_operator.cli.cluster.run_facts import (
@@ -24,7 +25,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     spec_of,
 )
 from podreduce_operator.cli.report import SKEWED_SHARE, explains
-from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.cli.wording import render_bytes, render_seconds
 from podreduce_operator.model.pods import PodPhase
 from podreduce_operator.policy.run_conditions import SEVERAL_PODS
 from podreduce_operator.policy.run_state import is_condition_true
@@ -245,8 +246,9 @@ def find_narrow_run(case: Case) -> Iterator[Finding]:
         tasks = read_tasks(case.status, task_type)
         left = (tasks.get("total") or 0) - tasks.get("succeeded", 0)
         if tasks.get("active", 0) >= parallelism and left > 2 * parallelism:
+            tasks_left = render_count(left, f"{task_type} task")
             yield Finding(
-                text=f"{left} {task_type} tasks are left, and spec.parallelism lets {parallelism} run at a time",
+                text=f"{tasks_left} left, and spec.parallelism lets {parallelism} run at a time",
                 remedy="raise spec.parallelism: it takes effect at once",
             )
 

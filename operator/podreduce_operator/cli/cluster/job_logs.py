@@ -11,6 +11,7 @@ from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import FAILURES_PREFIX, LOGS_PREFIX, parse_attempt_name
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.task import TaskRef
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.cluster.errors import CommandError
 from podreduce_operator.cli.cluster.log_lines import render_log
 from podreduce_operator.cli.cluster.resources import list_pods_of, uid_of
@@ -124,7 +125,7 @@ async def read_pod(connection: "Connection", pod: PodView, options: LogOptions) 
     text = await connection.read_log(pod.name, {"container": TASK_CONTAINER, **tail})
     if text is None:
         return None
-    tasks = "" if len(pod.all_tasks) == 1 else f" and {len(pod.all_tasks) - 1} more tasks"
+    tasks = "" if len(pod.all_tasks) == 1 else f" and {render_count(len(pod.all_tasks) - 1, 'more task')}"
     title = f"{pod.task}{tasks}, attempt {pod.ordinal}, pod {pod.name}: {pod.phase.lower()}"
     return AttemptLog(task=pod.task, attempt_id=pod.attempt_id, title=title, text=text)
 

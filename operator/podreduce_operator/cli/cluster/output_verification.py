@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.layout import OUTPUT_MANIFEST_KEY, SUCCESS_KEY
+from podreduce.contract.texts import render_count
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.kinds import Reference
@@ -16,7 +17,7 @@ from podreduce_operator.cli.cluster.printing import print_json
 from podreduce_operator.cli.cluster.published_output import as_prefix, look_at_output
 from podreduce_operator.cli.cluster.subjects import find_subject
 from podreduce_operator.cli.terminal import complain, fit, say
-from podreduce_operator.cli.wording import render_bytes, render_count
+from podreduce_operator.cli.wording import render_bytes
 from podreduce_operator.runs.verify_output import Difference, Problem, Verification, verify_output
 
 if TYPE_CHECKING:
@@ -133,8 +134,14 @@ def explain(difference: Difference) -> str:
         Problem.MISSING: MISSING.get(name, "missing"),
         Problem.SURPLUS: "it is not in the manifest",
         Problem.UNREADABLE: f"cannot be read: {found}",
-        Problem.SIZE: f"{found} bytes, and the manifest says {expected}",
-        Problem.RECORDS: f"{found} records, and the manifest says {expected}",
+        Problem.SIZE: f"{count_text(found, 'byte')}, and the manifest says {expected}",
+        Problem.RECORDS: f"{count_text(found, 'record')}, and the manifest says {expected}",
         Problem.DIGEST: f"other bytes: its SHA-256 is {found}, and the manifest says {expected}",
     }
     return words[difference.problem]
+
+
+def count_text(found: str, noun: str) -> str:
+    """Return `7 records in its parts` for `7 in its parts`; nothing for what has no number, as another difference."""
+    number, _, place = found.partition(" ")
+    return f"{render_count(int(number), noun)} {place}".rstrip() if number.isdecimal() else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.cluster.findings import Case, Finding
 from podreduce_operator.cli.cluster.job_findings import (
     diagnose,
@@ -24,7 +25,7 @@ from podreduce_operator.cli.cluster.kinds import JOB, Reference
 from podreduce_operator.cli.cluster.pipeline_steps import Step, explain_no_job
 from podreduce_operator.cli.cluster.run_facts import Ending, find_ending, message_of, read_duration, spec_of
 from podreduce_operator.cli.pipelines.step_words import describe_step
-from podreduce_operator.cli.wording import render_count, render_seconds
+from podreduce_operator.cli.wording import render_seconds
 
 __all__ = ["StepCase", "diagnose_pipeline", "diagnose_schedule", "diagnose_step"]
 
@@ -116,8 +117,9 @@ def find_limits(case: Case) -> Iterator[Finding]:
         if loop["state"] == "LimitReached":
             values = ", ".join((loop.get("recent") or [{}])[-1].get("values", ()))
             last = f"; its last values are {values}" if values else ""
+            often = render_count(loop["iteration"], "iteration")
             yield Finding(
-                text=f"the loop {loop['name']} ended after {loop['iteration']} iterations without convergence{last}",
+                text=f"the loop {loop['name']} ended after {often} without convergence{last}",
                 remedy=case.remedies["LoopLimitReached"],
             )
 

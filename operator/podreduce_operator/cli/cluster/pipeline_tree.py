@@ -7,7 +7,7 @@ from podreduce_operator.cli.cluster.kinds import PIPELINE, Reference
 from podreduce_operator.cli.cluster.run_facts import find_wait, message_of, read_duration, spec_of, status_of
 from podreduce_operator.cli.cluster.tree import Branch
 from podreduce_operator.cli.pipelines.step_words import describe_loop, describe_step
-from podreduce_operator.cli.wording import render_seconds
+from podreduce_operator.cli.wording import render_ratio, render_seconds
 from podreduce_operator.policy.run_state import is_condition_true
 
 __all__ = ["build_pipeline"]
@@ -37,7 +37,9 @@ def describe_head(manifest: Mapping[str, Any], status: Mapping[str, Any], now: f
     place = f"{Reference(kind=PIPELINE, name=metadata['name'])} in {metadata['namespace']}"
     if "phase" not in status:
         return f"{place}: no status yet"
-    text = f"{place}: {status['phase']}, run {status.get('runId')}, {status.get('progress', '0/?')} steps"
+    text = (
+        f"{place}: {status['phase']}, run {status.get('runId')}, {render_ratio(status.get('progress', '0/?'), 'step')}"
+    )
     if seconds is None:
         return text
     return f"{text}, {'took' if 'completionTime' in status else 'for'} {render_seconds(seconds)}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
 from podreduce.contract.layout import FORMAT_ENDINGS, OUTPUT_MANIFEST_KEY, SUCCESS_KEY
 from podreduce.contract.task import OutputManifest
+from podreduce.contract.texts import render_count
 from podreduce.contract.wire import decode
 from podreduce.inputs.compression import decompressor_of, is_compressed
 from podreduce.storage import ObjectStore, open_store
@@ -22,7 +23,7 @@ from podreduce_operator.cli.cluster.run_facts import find_ending, spec_of, statu
 from podreduce_operator.cli.cluster.run_store import open_run_store
 from podreduce_operator.cli.cluster.subjects import Subject, find_subject
 from podreduce_operator.cli.terminal import complain, say
-from podreduce_operator.cli.wording import render_bytes, render_count
+from podreduce_operator.cli.wording import render_bytes
 from podreduce_operator.policy.pipeline_status import DONE
 
 if TYPE_CHECKING:

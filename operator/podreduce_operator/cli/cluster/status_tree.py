@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from podreduce.contract.task import TaskType
+from podreduce.contract.texts import render_count
 from podreduce_operator.api.times import parse_time
 from podreduce_operator.cli.cluster.kinds import JOB, SCHEDULE, Reference
 from podreduce_operator.cli.cluster.resources import name_of
@@ -19,7 +20,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     status_of,
 )
 from podreduce_operator.cli.cluster.tree import Branch
-from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.cli.wording import render_bytes, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.policy.run_conditions import SEVERAL_PODS
 from podreduce_operator.policy.run_state import is_condition_true

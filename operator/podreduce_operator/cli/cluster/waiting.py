@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.findings import Case, render_finding
 from podreduce_operator.cli.cluster.following import follow
@@ -26,7 +27,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 )
 from podreduce_operator.cli.report import render_success
 from podreduce_operator.cli.terminal import complain, fit, say
-from podreduce_operator.cli.wording import render_count, render_seconds
+from podreduce_operator.cli.wording import render_seconds
 from podreduce_operator.policy.run_state import is_condition_true
 
 if TYPE_CHECKING:

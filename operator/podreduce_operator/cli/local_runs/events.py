@@ -29,7 +29,7 @@ __all__ = ["list_events_of"]
 TOLD_ELSEWHERE = frozenset({"Ready", "Reconciling", "Stalled", "Publishing", "CleanedUp"})
 """Conditions that say again what others say, or what nobody has to know of a run on this machine."""
 TROUBLE = frozenset({"Failed", "EmptyOutput", "CleanupFailed"})
-LESS = "only these are kept: of attempts that went well the terminal of the run told"
+LESS = "of a run of this machine only its beginning, its failures and its end are kept"
 
 
 def list_events_of(name: str, output: Format | None) -> CommandExit:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 
+from podreduce.contract.texts import render_count
 from podreduce_operator.api.pipeline_spec import LoopSpec, PipelineSpec, StepSpec
 
 __all__ = ["Edge", "EdgeKind", "GraphLoop", "GraphStep", "Known", "StepGraph", "StepMark", "build_graph"]
@@ -148,5 +149,6 @@ def iter_edges(step: StepSpec) -> Iterator[Edge]:
 
 def notes_of(loop: LoopSpec, iterations: int) -> list[str]:
     """Return `at most 30 times` and `12 so far`."""
-    often = f"{loop.max_iterations} times" if not loop.until else f"at most {loop.max_iterations} times"
+    often = render_count(loop.max_iterations, "time")
+    often = f"at most {often}" if loop.until else often
     return [often, *([f"{iterations} so far"] if iterations else [])]

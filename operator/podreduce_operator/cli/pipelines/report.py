@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.kept_run import write_setting
 from podreduce_operator.cli.program_source import ProgramSource
 from podreduce_operator.cli.report import STEP_REMEDIES, Kept, find_verdict, render_failed
-from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.cli.wording import render_bytes, render_seconds
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.pipeline_runs.places import result_uri
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from podreduce.contract.task import TaskType
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.progress import RunProgress, TasksShown
-from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.cli.wording import render_bytes, render_seconds
 
 __all__ = ["describe_loop", "describe_step", "describe_tasks", "measure", "render_state"]
 
@@ -51,7 +52,7 @@ def describe_loop(loop: Mapping[str, Any], *, in_columns: bool) -> str:
     name, values = loop["name"], ", ".join(recent[-1].get("values", ()))
     done, most = loop["iteration"], loop["maxIterations"]
     if not in_columns:
-        text = f"loop {name}: {render_state(loop)}, {done} of {most} iterations"
+        text = f"loop {name}: {render_state(loop)}, {done} of {render_count(most, 'iteration')}"
         return f"{text}, last values {values}" if values else text
     return f"{name:<12} {f'{done}/{most}':<11} {values:<12} {render_end(loop, values)}".rstrip()
 

@@ -15,6 +15,7 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import shuffle_key
 from podreduce.contract.task import CommitRecord, FailureRecord, ShuffleManifest, TaskRef, TaskType
+from podreduce.contract.texts import render_count
 from podreduce.contract.wire import encode
 from podreduce.storage import open_store
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
@@ -27,7 +28,7 @@ from podreduce_operator.cli.kept_run import is_kept_run, read_setting
 from podreduce_operator.cli.replay.run_copy import Recorded, RunCopy, copy_run, find_failures
 from podreduce_operator.cli.replay.task_replay import Replayed, TaskSetting, replay_task
 from podreduce_operator.cli.terminal import complain, fit, say
-from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.cli.wording import render_bytes, render_seconds
 from podreduce_operator.cli.workspace import RECORDS_NAME
 from podreduce_operator.cluster.local.machine import count_cores
 

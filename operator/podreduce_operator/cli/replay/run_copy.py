@@ -24,6 +24,7 @@ from podreduce.contract.layout import (
 )
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import BlobRef, FailureRecord, ShuffleManifest, TaskRef, TaskType
+from podreduce.contract.texts import render_count
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
@@ -192,9 +193,10 @@ def check_blobs(run: ObjectStore, task: TaskRef, maps: tuple[BlobRef, ...]) -> N
     present = {found.key for found in run.list(DATA_PREFIX)}
     lost = sum(1 for blob in maps if blob.footer_offset and blob.key not in present)
     if lost:
+        all_maps = render_count(len(maps), "map")
         raise CommandError(
-            f"{task}: the intermediate data that it read is gone ({lost} of {len(maps)} maps), as it is removed when a "
-            f"run ends: --maps runs the {len(maps)} maps here first",
+            f"{task}: the intermediate data that it read is gone ({lost} of {all_maps}), as it is removed when a "
+            f"run ends: --maps runs {all_maps} here first",
             CommandExit.FAILED,
         )
 

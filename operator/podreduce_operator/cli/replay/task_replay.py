@@ -25,6 +25,7 @@ from podreduce.contract.environment import (
 )
 from podreduce.contract.layout import commit_key
 from podreduce.contract.task import CommitRecord, TaskOutcome, TaskRef
+from podreduce.contract.texts import render_count
 from podreduce.contract.wire import decode, decode_json
 from podreduce_operator.cli.cluster.log_lines import render_log
 from podreduce_operator.cli.replay.run_copy import RunCopy
@@ -168,7 +169,8 @@ def show_lines(process: "subprocess.Popen[str]", task: TaskRef, setting: TaskSet
                 complain(shown)
         elif time.monotonic() - told_at >= interval:
             told_at = time.monotonic()
-            complain(f"{task}: {report.fraction:.0%}, {report.records:,} records, {render_bytes(report.bytes)}")
+            read = f"{render_count(report.records, 'record')}, {render_bytes(report.bytes)}"
+            complain(f"{task}: {report.fraction:.0%}, {read}")
 
 
 def read_outcome(path: Path) -> TaskOutcome | None:

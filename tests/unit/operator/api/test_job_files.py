@@ -68,7 +68,9 @@ def test_empty_documents_around_the_job_do_not_matter() -> None:
     [
         pytest.param("", "job.yaml: expected one MapReduceJob, found an empty file", id="empty"),
         pytest.param(f"{HEAD}---\n{HEAD}", "job.yaml: expected one MapReduceJob, found 2 documents", id="several"),
-        pytest.param("- 1\n", "job.yaml: expected a mapping with apiVersion and kind, got list", id="a-list"),
+        pytest.param(
+            "- 1\n", "job.yaml: expected a mapping with apiVersion and kind, got list: name a job", id="a-list"
+        ),
         pytest.param("a: [1\n", "job.yaml:2:1: not valid YAML: expected ',' or ']'", id="not-closed"),
         pytest.param("a:\n\tb: 1\n", "job.yaml:2:1: not valid YAML: found character '\\t'", id="tab"),
         pytest.param(f"{HEAD}kind: Job\n", "job.yaml:3:1: not valid YAML: 'kind' is given twice", id="key-twice"),

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from podreduce.contract.environment import StorageSettings
 from podreduce_operator.api.validation import validate_job
+from podreduce_operator.cli.commands import app
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
 from podreduce_operator.cli.plan_any import PlanOptions, plan_any
 from podreduce_operator.cli.plan_job import (
@@ -105,11 +107,21 @@ def test_what_cannot_run_is_told_and_ends_with_2(
     assert told.out == ""
 
 
-def test_a_program_alone_is_referred_to_its_own_command(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_python_file_is_planned_with_its_input_and_output(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "job.py").write_text(PROGRAM)
-    options = PlanOptions(file="job.py", overrides=Overrides(), of_steps=StepOverrides())
-    assert plan_any(options) is ExitStatus.INVALID
-    assert "podreduce test job.py tries a program" in capsys.readouterr().err
+    overrides = Overrides(inputs=("in/",), output="out/", parallelism=2)
+    assert plan_any(PlanOptions(file="job.py", overrides=overrides, of_steps=StepOverrides())) is ExitStatus.COMPLETE
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == ["job, as it would run on this machine now:", "input     2 objects, 100 B as Text"]
+    assert plan_any(PlanOptions(file="job.py", overrides=Overrides(), of_steps=StepOverrides())) is ExitStatus.INVALID
+    assert "say what to read and where to write" in capsys.readouterr().err
+
+
+def test_the_command_takes_the_input_behind_the_file(here: Path) -> None:
+    (here / "job.py").write_text(PROGRAM)
+    told = CliRunner().invoke(app, ["plan", "job.py", "in/a.txt", "in/b.txt", "-o", "out/"])
+    assert told.exit_code == 0
+    assert "input     2 objects, 100 B as Text" in told.stdout
 
 
 @pytest.mark.parametrize(

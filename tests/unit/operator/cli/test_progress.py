@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from podreduce.contract.task import TaskRef, TaskType
+from podreduce.contract.texts import render_count
 from podreduce_operator.cli.progress import RunProgress, TaskLine, parse_line
 from podreduce_operator.cli.views import BarsView, JsonView, LinesView
 from podreduce_operator.cli.watcher import MAX_WORDS_LINES, Watcher
-from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds, render_tasks
+from podreduce_operator.cli.wording import render_bytes, render_seconds, render_tasks
 from podreduce_operator.cluster.local.notices import EventRecorded, LineWritten, PodEnded, PodStarted, StatusWritten
 from podreduce_operator.model.pods import PodPhase, PodView
 
@@ -154,7 +155,7 @@ def test_failures_show_at_once_and_the_verdict_is_left_to_the_report() -> None:
     watcher = Watcher("job", LinesView(stream))
     watcher.take(EventRecorded(kind="Warning", reason="AttemptFailed", message="m-0 (pod): ProgramError: boom\nmore"))
     watcher.take(EventRecorded(kind="Warning", reason="StorageUnavailable", message="no answer"))
-    watcher.take(EventRecorded(kind="Normal", reason="Mapping", message="0 of 3 map tasks are committed"))
+    watcher.take(EventRecorded(kind="Normal", reason="Mapping", message="0 of 3 map tasks committed"))
     watcher.take(StatusWritten(status={"phase": "Failed"}))
     watcher.take(EventRecorded(kind="Warning", reason="BackoffLimitExceeded", message="one attempt failed"))
     assert stream.getvalue().splitlines() == [

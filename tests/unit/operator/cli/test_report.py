@@ -56,6 +56,12 @@ def test_success_says_what_was_made_and_where() -> None:
     ]
 
 
+@pytest.mark.parametrize(("size", "told"), [(0, ["warning: the input is empty"]), (1, [])])
+def test_an_empty_input_is_told(size: int, told: list[str]) -> None:
+    status = make_status("Complete", "OutputCommitted", output={"uri": "file:///out/"}, plan={"bytes": size})
+    assert render_success("wordcount", status, 2.1).splitlines()[2:] == told
+
+
 @pytest.mark.parametrize(
     ("share", "told"),
     [(0.2, []), (0.414, ["skew: the key the has 41% of the shuffled data"])],
@@ -69,7 +75,7 @@ def test_a_key_with_more_than_a_fifth_of_the_data_is_told(share: float, told: li
 
 
 def test_a_failed_program_shows_traceback_record_remedy_and_what_is_kept() -> None:
-    status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[FAILURE])
+    status = make_status("Failed", "BackoffLimitExceeded", "1 attempt failed", failures=[FAILURE])
     kept = Kept(logs=Path("/run/logs"), post_mortem=Path("/run/post-mortem"), records=Path("/run/run"))
     assert render_failed("job", status, kept).splitlines() == [
         "ValueError: boom",
@@ -86,7 +92,7 @@ def test_a_failed_program_shows_traceback_record_remedy_and_what_is_kept() -> No
 
 
 def test_a_reduce_runs_again_over_its_maps_as_their_data_is_gone() -> None:
-    status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[{**FAILURE, "task": "r-2"}])
+    status = make_status("Failed", "BackoffLimitExceeded", "1 attempt failed", failures=[{**FAILURE, "task": "r-2"}])
     *_, last = render_failed("job", status, Kept(records=Path("/run/run"))).splitlines()
     assert last == "the same task again, in a debugger: podreduce replay /run/run r-2 --maps --pdb"
 
@@ -119,7 +125,7 @@ def test_the_first_line_is_the_users_error_at_its_place_in_their_file() -> None:
     program = "class A:\n  def map_func(self): pass\n"
     block = find_block(text, {"kind": "MapReduceJob"}, ["spec", "program", "source"], program)
     source = ProgramSource(text=program, file="jobs/job.yaml", within="spec.program.source", block=block)
-    status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[FAILURE])
+    status = make_status("Failed", "BackoffLimitExceeded", "1 attempt failed", failures=[FAILURE])
     lines = render_failed("job", status, Kept(), source).splitlines()
     assert lines[0] == "jobs/job.yaml:7: ValueError: boom"
     assert '  File "jobs/job.yaml", line 7, in map_func' in lines

@@ -42,7 +42,7 @@ def test_a_missing_key_has_no_value() -> None:
 
 def test_a_large_output_is_refused_before_it_is_read() -> None:
     run = make_run()
-    with pytest.raises(ActionError, match="reads at most 1048576") as caught:
+    with pytest.raises(ActionError, match="reads at most 1,048,576") as caught:
         read_loop_values(run.steps, ["delta"], MOST_BYTES + 1)
     assert caught.value.permanent
 

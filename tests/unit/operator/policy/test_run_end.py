@@ -140,7 +140,7 @@ def test_verdict_names_the_last_denial_and_how_long_denials_lasted() -> None:
     ]
     verdict = find_run_end(make_observed(failures=failures), 1e9)
     assert verdict is not None
-    assert verdict.message.startswith("12 attempts were lost within 1650 s; the last: m-0")
+    assert verdict.message.startswith("12 attempts lost within 1650 s; the last: m-0")
     assert verdict.message.endswith("StorageDenied: no 11")
 
 
@@ -219,7 +219,7 @@ TOLD: dict[str, tuple[dict[str, Any], str]] = {
                 make_failure(counted=False, ordinal=n, attempt_id=f"a{n}", message="its node") for n in range(50)
             ]
         },
-        "50 attempts were lost within 0 s; the last: m-0",
+        "50 attempts lost within 0 s; the last: m-0",
     ),
 }
 

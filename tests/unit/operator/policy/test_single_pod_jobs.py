@@ -33,7 +33,7 @@ TEMPLATE = {"podTemplate": {"spec": {"priorityClassName": "low"}}}
     ("spec", "size_bytes", "shards", "expected"),
     [
         ({}, 16 * MIB, 1, ""),
-        ({}, 16 * MIB + 1, 1, "InputTooLarge: the input has 16777217 bytes, and one pod takes"),
+        ({}, 16 * MIB + 1, 1, "InputTooLarge: the input has 16,777,217 bytes, and one pod takes"),
         ({}, 0, 1, ""),
         ({}, 1, 3, ""),
         ({"map": {"shards": 1}, "reduce": {"partitions": 1}}, 1, 1, ""),

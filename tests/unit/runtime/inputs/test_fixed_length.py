@@ -65,7 +65,7 @@ def test_every_record_is_read_exactly_once_wherever_the_cuts_are(
 def test_an_object_that_ends_within_a_record_is_named(size: int, ending: str) -> None:
     data = gzip.compress(bytes(size)) if ending else bytes(size)
     with pytest.raises(
-        InputError, match=rf"memory://fixed-length/a{ending}: its {size} bytes are not a multiple of .* 100"
+        InputError, match=rf"memory://fixed-length/a{ending}: it has {size} bytes?, not a multiple of .* 100"
     ):
         read(data, length=100, key=10, name=f"a{ending}")
 

@@ -103,7 +103,7 @@ def test_fields_with_newlines_need_multiline() -> None:
     ("data", "input_format", "message"),
     [
         (b'{"a": 1}\n{"a": \n', "JSONLines", "the line at byte 9 is not JSON"),
-        (b"a,b\n1,2\n3\n", "CSV", r"the row at byte 8 cannot be read \(1 fields, but the header names 2\)"),
+        (b"a,b\n1,2\n3\n", "CSV", r"the row at byte 8 cannot be read \(1 field, but the header names 2\)"),
         (b'a,b\n"1,2\n', "CSV", "the row at byte 4 cannot be read"),
     ],
 )

@@ -306,7 +306,7 @@ def test_fixed_length_is_the_bytes_of_key_and_value() -> None:
     for write in (lambda part: part.write_all(pairs), lambda part: [part.write(*pair) for pair in pairs]):
         assert written_part("FixedLength", write, record_length=3) == b"ab1cd2"
     for write in (lambda part: part.write_all([*pairs, (b"x", b"")]), lambda part: part.write(b"x", b"")):
-        with pytest.raises(ProgramError, match=r"key b'x' .* 1 bytes together, but output.recordLength is 3"):
+        with pytest.raises(ProgramError, match=r"key b'x' .* 1 byte together, but output.recordLength is 3"):
             written_part("FixedLength", write, record_length=3)
 
 

@@ -40,7 +40,7 @@ async def connection(api: KubeApi) -> AsyncIterator[Connection]:
         yield opened
 
 
-def write_output(directory: Path, parts: int = 1) -> str:
+def write_output(directory: Path, parts: int = 1, records: int = 2) -> str:
     """Write the output of a run with equal parts, and return its URI."""
     directory.mkdir()
     names = [f"part-r-{index:05}.txt" for index in range(parts)]
@@ -53,7 +53,7 @@ def write_output(directory: Path, parts: int = 1) -> str:
         run_id="7",
         plan_digest="0" * 64,
         format="Text",
-        records=2 * parts,
+        records=records * parts,
         bytes=len(TEXT) * parts,
         parts=tuple(OutputPart(name=name, records=2, bytes=len(TEXT), sha256=digest_bytes(TEXT)) for name in names),
     )
@@ -89,6 +89,12 @@ def test_what_differs_is_named_with_what_to_do(tmp_path: Path, capsys: pytest.Ca
         "part-r-00003.txt: it is not in the manifest",
     ]
     assert lines[6].startswith("what to do: ")
+
+
+def test_a_total_that_differs_is_counted_in_the_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    uri = write_output(tmp_path / "counts", records=3)
+    assert show_verification_at(uri, None) is CommandExit.FAILED
+    assert f"{OUTPUT_MANIFEST_KEY}: 2 records in its parts, and the manifest says 3" in capsys.readouterr().out
 
 
 def test_of_many_differences_the_first_are_shown_and_json_has_all(

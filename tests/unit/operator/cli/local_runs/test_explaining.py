@@ -173,7 +173,7 @@ def test_events_are_those_of_the_history_the_status_and_its_failed_attempts(hist
     ]
     assert f"podreduce run job.py in.txt -o out in {tmp_path}" in shown
     assert "ProgramError: ValueError: invalid literal for int() with base 10: 'x'" in shown
-    assert note.startswith("local/words-a: only these are kept")
+    assert note.startswith("local/words-a: of a run of this machine only its beginning")
     items = json.loads(invoke("events", "local/words", "-o", "json")[1])["items"]
     assert [item["about"] for item in items] == ["local/words-a", "local/words-a", "m-3"]
 
@@ -224,6 +224,20 @@ def test_who_asks_a_cluster_about_a_local_run_is_told_its_name(
     for words in (("diagnose", "words"), ("logs", "mrp/words"), ("wait", "words")):
         assert invoke(*words) == (5, "", f"{absent}service account\n{offer}")
     assert invoke("diagnose", "other") == (5, "", f"{absent}service account\n")
+    listed = "podreduce list local lists the runs of this machine, which need no cluster\n"
+    assert invoke("list") == (5, "", f"{absent}service account\n{listed}")
+
+
+def test_who_forgets_the_slash_of_an_output_is_told_of_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "top").mkdir()
+    for command in ("output", "verify"):
+        code, shown, why = invoke(command, "top")
+        assert (code, shown) == (5, "")
+        assert why.endswith("a directory here has that name: say top/ to ask about an output in it\n")
 
 
 @pytest.mark.parametrize(
