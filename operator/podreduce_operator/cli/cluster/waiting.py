@@ -3,9 +3,10 @@
 import asyncio
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from podreduce.contract.task import TaskType
 from podreduce_operator.cli.cluster.diagnosis import find_failure
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.findings import Case, render_finding
@@ -19,8 +20,10 @@ from podreduce_operator.cli.cluster.run_facts import (
     Ending,
     find_ending,
     find_wait,
+    is_wanted_run,
     message_of,
     read_duration,
+    read_tasks,
     spec_of,
     status_of,
 )
@@ -32,7 +35,7 @@ from podreduce_operator.policy.run_state import is_condition_true
 if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.connection import Connection
 
-__all__ = ["find_rest", "wait_for_all"]
+__all__ = ["describe_with_tasks", "find_rest", "wait_for_all", "wait_for_one"]
 
 EXITS = {
     Ending.COMPLETE: CommandExit.DONE,
@@ -64,8 +67,10 @@ async def wait_for_all(
     return max(outcomes, key=WORST.index)
 
 
-async def wait_for_one(connection: "Connection", reference: Reference) -> CommandExit:
-    """Wait until a resource has come to rest, and print how."""
+async def wait_for_one(
+    connection: "Connection", reference: Reference, describe_run: Callable[[Mapping[str, Any]], str] | None = None
+) -> CommandExit:
+    """Wait until a resource has come to rest, and print how. `describe_run` says where it stands meanwhile."""
     told = ""
     async for manifest in follow(connection, reference):
         ending = find_rest(reference, manifest)
@@ -74,7 +79,7 @@ async def wait_for_one(connection: "Connection", reference: Reference) -> Comman
                 await tell_failed_steps(connection, reference, manifest)
             tell_ending(connection.place, reference, manifest, ending)
             return EXITS[ending]
-        news = describe(manifest)
+        news = (describe_run or describe)(manifest)
         if news != told:
             complain(f"{reference}: {news}")
             told = news
@@ -98,12 +103,25 @@ def find_rest(reference: Reference, manifest: Mapping[str, Any]) -> Ending | Non
 
 def describe(manifest: Mapping[str, Any]) -> str:
     """Return where a run stands, in a line that changes only with its phase or what it waits for."""
-    status = status_of(manifest)
+    status, spec = status_of(manifest), spec_of(manifest)
+    if "runId" in status and not is_wanted_run(manifest):
+        return f"run {spec.get('runId', '1')} has not begun"
     told = ": ".join(word for word in find_wait(status) if word)
     not_understood = message_of(status, "SpecNotUnderstood")[1]
     active = ", ".join(status.get("active", ()))
     words = [status.get("phase") or (f"active: {active}" if active else "no status yet"), told, not_understood]
     return "; ".join(word for word in words if word)
+
+
+def describe_with_tasks(manifest: Mapping[str, Any]) -> str:
+    """Return where a job's run stands, with its tasks: `Mapping, map 3/8, reduce 0/?`."""
+    status = status_of(manifest)
+    tasks = [
+        f"{task_type} {found['progress']}"
+        for task_type in TaskType
+        if is_wanted_run(manifest) and (found := read_tasks(status, task_type)).get("progress")
+    ]
+    return ", ".join([describe(manifest), *tasks])
 
 
 def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:
