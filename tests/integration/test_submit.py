@@ -69,6 +69,9 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(with_uid(self.server.applied[-1]))
 
     def do_GET(self) -> None:
+        if not self.server.applied:
+            self.send_error(404)
+            return
         job = self.server.applied[-1]
         ended = {"type": "Complete", "status": "True", "reason": "Complete", "message": ""}
         status = {

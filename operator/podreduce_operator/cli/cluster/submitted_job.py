@@ -23,7 +23,8 @@ Json = dict[str, Any]
 
 async def apply_job(connection: "Connection", documents: Sequence[Json], *, waits: bool) -> CommandExit:
     """Apply the documents, of which the job is the last one; with `waits` return when its run has come to rest."""
-    *_, job = await connection.apply(documents)
+    *others, wanted = documents
+    *_, job = await connection.apply([*others, await keep_run_id(connection, wanted)])
     namespace, reference = job["metadata"]["namespace"], Reference(kind=JOB, name=job["metadata"]["name"])
     if namespace != connection.namespace:
         place = replace(connection.place, namespace=namespace)
@@ -35,6 +36,20 @@ async def apply_job(connection: "Connection", documents: Sequence[Json], *, wait
     if ended is CommandExit.DONE:
         complain(f"its records: {connection.place.command('output', reference.name, '--head', '10')}")
     return ended
+
+
+async def keep_run_id(connection: "Connection", job: Json) -> Json:
+    """Return the job with the `runId` that it has in the cluster, unless it names one.
+
+    Without it, applying the job on the server's side takes away the one that an earlier submission has set. Then the
+    default is back, and with it a run of long ago.
+    """
+    metadata = job["metadata"]
+    if "runId" in job["spec"] or "name" not in metadata:
+        return job
+    namespace = metadata.get("namespace") or connection.namespace
+    known = await replace(connection, namespace=namespace).get(JOB, metadata["name"])
+    return job if known is None else {**job, "spec": {**job["spec"], "runId": spec_of(known).get("runId", "1")}}
 
 
 def describe_applied(place: Place, job: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.task import TaskType
@@ -89,14 +89,15 @@ async def wait_for_one(
 def find_rest(reference: Reference, manifest: Mapping[str, Any]) -> Ending | None:
     """Return how a resource has come to rest; None while something goes on.
 
-    A schedule is at rest while none of its jobs is active. The last one that ended says how.
+    A schedule is at rest while none of its jobs is active. The last one that ended says how; a schedule that can make
+    none has failed.
     """
     if reference.kind.has_runs:
         return find_ending(manifest)
     status, generation = status_of(manifest), manifest["metadata"].get("generation", 0)
     if status.get("observedGeneration", -1) < generation or status.get("active"):
         return None
-    if is_condition_true(status, "LastRunFailed"):
+    if is_condition_true(status, "LastRunFailed") or is_condition_true(status, "Stalled"):
         return Ending.FAILED
     return Ending.SUSPENDED if spec_of(manifest).get("suspend") else Ending.COMPLETE
 
@@ -109,8 +110,17 @@ def describe(manifest: Mapping[str, Any]) -> str:
     told = ": ".join(word for word in find_wait(status) if word)
     not_understood = message_of(status, "SpecNotUnderstood")[1]
     active = ", ".join(status.get("active", ()))
-    words = [status.get("phase") or (f"active: {active}" if active else "no status yet"), told, not_understood]
+    phase = status.get("phase") or (f"active: {active}" if active else "no status yet")
+    words = [phase, told, not_understood, *tell_failures(status)]
     return "; ".join(word for word in words if word)
+
+
+def tell_failures(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many attempts have failed, and the error of the last one. A run may try for minutes before it fails."""
+    failed = sum(read_tasks(status, task_type).get("failed", 0) for task_type in TaskType)
+    last = next(iter(status.get("failures") or ()), None)
+    if failed and last is not None:
+        yield f"{render_count(failed, 'failed attempt')}, the last of {last['task']}: {last['message']}"
 
 
 def describe_with_tasks(manifest: Mapping[str, Any]) -> str:
@@ -128,8 +138,7 @@ def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any],
     """Print the report on a run that ended."""
     status = status_of(manifest)
     if reference.kind is SCHEDULE:
-        noun = "pipeline" if "pipelineTemplate" in spec_of(manifest) else "job"
-        say(f"{reference}: {f'the last {noun} failed' if ending is Ending.FAILED else ending.value.lower()}")
+        tell_schedule(place, reference, manifest, ending)
     elif reference.kind is PIPELINE and ending is not Ending.SUSPENDED:
         tell_pipeline(place, reference, manifest, ending)
     elif ending is Ending.COMPLETE:
@@ -141,6 +150,18 @@ def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any],
         complain(f"{reference}: failed; {place.command('diagnose', reference.name)} says more")
     else:
         complain(f"{reference}: suspended: {message_of(status, 'Suspended')[1]}")
+
+
+def tell_schedule(place: Place, reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:
+    """Print how a schedule came to rest."""
+    stalled = message_of(status_of(manifest), "Stalled")
+    if stalled[0]:
+        complain(f"{reference}: it makes nothing: {': '.join(stalled)}")
+    elif ending is Ending.FAILED:
+        noun = "pipeline" if "pipelineTemplate" in spec_of(manifest) else "job"
+        say(f"{reference}: the last {noun} failed; {place.command('diagnose', str(reference))} says why")
+    else:
+        say(f"{reference}: {ending.value.lower()}")
 
 
 async def tell_failed_steps(connection: "Connection", reference: Reference, manifest: dict[str, Any]) -> None:

@@ -40,7 +40,7 @@ def test_a_failure_begins_with_the_programs_error_and_its_place_then_the_record_
     assert list(render_finding(finding)) == [
         "wordcount.py:4: ValueError: invalid literal for int() with base 10: 'x'",
         "at the record: s3://corpus/books/a.txt at byte 7: 'oops'",
-        f"what to do: {CLUSTER_REMEDIES['ProgramError']}; then podreduce rerun wordcount -n team-a",
+        f"what to do: {CLUSTER_REMEDIES['ProgramError']}; then apply the file, and podreduce rerun wordcount -n team-a",
         "next: podreduce logs wordcount m-3 -n team-a",
         "  in the task m-3 (wordcount-1f0c9a2b3d-m-3-1, exit code 64): ProgramError",
         "  Traceback (most recent call last):",
@@ -65,6 +65,44 @@ def test_a_task_runs_again_here_if_the_program_or_its_input_is_at_fault(task: st
     (finding,) = diagnose(make_case(failed_job(failures=[failure])))
     told = [line for line in finding.more if "replay" in line]
     assert [line.partition(": ")[2] for line in told] == ([words] if words else [])
+
+
+@pytest.mark.parametrize(
+    ("reason", "program", "words"),
+    [
+        ("ProgramError", {"source": ""}, "then apply the file, and podreduce rerun wordcount -n team-a"),
+        ("ProgramError", {"archive": {}}, "then podreduce submit it again, with --set spec.runId=2"),
+        ("PodConfigInvalid", {"archive": {}}, "then apply the file, and podreduce rerun wordcount -n team-a"),
+        ("OutputExists", {"source": ""}, "then podreduce rerun wordcount --replace -n team-a"),
+        ("StorageDenied", {"archive": {}}, "then podreduce rerun wordcount -n team-a"),
+    ],
+)
+def test_the_next_run_has_what_was_corrected(reason: str, program: dict[str, Any], words: str) -> None:
+    """A run takes its program from the cluster: a file that is corrected here must get there first."""
+    job = failed_job(failures=[], conditions=[condition("Failed", reason, "so")])
+    (finding,) = diagnose(make_case({**job, "spec": {**job["spec"], "program": program}}))
+    assert finding.remedy.endswith(words)
+
+
+@pytest.mark.parametrize("reason", ["ImageUnavailable", "PodConfigInvalid"])
+def test_an_attempt_that_never_ran_has_events_and_no_log(reason: str) -> None:
+    failure = {**failed_job()["status"]["failures"][0], "reason": reason}
+    (finding,) = diagnose(make_case(failed_job(failures=[failure])))
+    assert finding.command == "podreduce events wordcount -n team-a"
+
+
+@pytest.mark.parametrize(("is_planned", "told"), [(False, 1), (True, 2)])
+def test_a_store_that_refuses_a_job_is_told_once(told: int, *, is_planned: bool) -> None:
+    conditions = [
+        condition("Failed", "StorageDenied", "no such key"),
+        condition("CleanupFailed", "StorageDenied", "no"),
+    ]
+    job = failed_job(failures=[], conditions=conditions)
+    if not is_planned:
+        job["status"].pop("planDigest", None)
+    else:
+        job["status"]["planDigest"] = "0" * 64
+    assert len(diagnose(make_case(job))) == told
 
 
 def test_a_failure_without_an_attempt_is_the_conditions() -> None:

@@ -1,14 +1,25 @@
 """What `podreduce submit` says after it has applied a job, and while it waits, on an API server of a few lines."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from podreduce_operator.cli.cluster.connection import open_connection
 from podreduce_operator.cli.cluster.place import Place
-from podreduce_operator.cli.cluster.submitted_job import describe_applied
+from podreduce_operator.cli.cluster.submitted_job import describe_applied, keep_run_id
 from podreduce_operator.cli.cluster.waiting import describe_with_tasks
 from podreduce_operator.digests.pinned_digests import digest_pinned
-from tests.support.job_manifests import complete_job, failed_job, make_job, running_job, suspended_job
+from tests.support.job_manifests import (
+    FAILURE,
+    NAMESPACE,
+    complete_job,
+    failed_job,
+    make_job,
+    running_job,
+    suspended_job,
+)
+from tests.support.kube_api import serve
 
 APPLIED = "mrj/wordcount in the namespace team-a is applied; "
 UNRUN = ", and what you have changed has not run"
@@ -51,6 +62,23 @@ def test_a_submission_says_what_comes_of_it_and_the_next_command(job: dict[str, 
 
 
 @pytest.mark.parametrize(
+    ("known", "named", "sent"), [("3", None, "3"), ("3", "4", "4"), (None, None, None)], ids=["kept", "named", "new"]
+)
+async def test_a_submission_that_names_no_run_keeps_the_one_of_the_cluster(
+    known: str | None, named: str | None, sent: str | None, tmp_path: Path
+) -> None:
+    """Otherwise applying the job would bring back its first run."""
+    job = make_job(**({} if named is None else {"runId": named}))
+    if named is None:
+        del job["spec"]["runId"]
+    async with serve(tmp_path) as api:
+        if known is not None:
+            api.put(complete_job() | {"spec": {**make_job()["spec"], "runId": known}})
+        async with open_connection(Place(kubeconfig=api.kubeconfig, namespace=NAMESPACE)) as connection:
+            assert (await keep_run_id(connection, job))["spec"].get("runId") == sent
+
+
+@pytest.mark.parametrize(
     ("job", "said"),
     [
         (make_job(), "no status yet"),
@@ -60,8 +88,12 @@ def test_a_submission_says_what_comes_of_it_and_the_next_command(job: dict[str, 
             "Mapping; ImageUnavailable: no such image, map 4/16, reduce 0/4",
         ),
         (running_job(runId="2"), "run 2 has not begun"),
+        (
+            running_job() | {"status": running_job()["status"] | {"failures": [FAILURE]}},
+            f"Mapping; 1 failed attempt, the last of m-3: {FAILURE['message']}, map 4/16, reduce 0/4",
+        ),
     ],
-    ids=["untaken", "running", "waiting", "of-another-run"],
+    ids=["untaken", "running", "waiting", "of-another-run", "failing"],
 )
 def test_where_a_run_stands_is_told_with_its_tasks_and_why_it_waits(job: dict[str, Any], said: str) -> None:
     assert describe_with_tasks(job) == said
