@@ -52,6 +52,12 @@ CLEANUP_FAILED = "CleanupFailed"
 UNSEEN_SECONDS = 10.0
 """An operator that serves a job writes its status sooner."""
 
+SILENT_SECONDS = 300.0
+"""An operator writes the status of a job more often when something of it ends."""
+
+FIND_OPERATOR = "see whether podreduce's operator runs, and whether its value `namespaces` has this namespace"
+LIST_OPERATORS = "kubectl get deployments -A -l app.kubernetes.io/name=podreduce"
+
 SLOW_FACTOR = 3
 MIN_SLOW_SECONDS = 60.0
 """A task is called slow if it runs this many times as long as the median of its like, and at least so long."""
@@ -66,6 +72,7 @@ def diagnose(case: Case) -> list[Finding]:
     """Return the findings, the most important first. There is at least one."""
     finders = (
         find_untaken,
+        find_unnoticed_ends,
         find_not_begun,
         find_misunderstood,
         find_failure,
@@ -91,8 +98,23 @@ def find_untaken(case: Case) -> Iterator[Finding]:
         yield Finding(
             text=f"no operator has taken this {case.noun} in {render_seconds(case.now - created)}",
             details=[*tell_warnings(case)],
-            remedy="see whether podreduce's operator runs, and whether its value `namespaces` has this namespace",
-            command="kubectl get deployments -A -l app.kubernetes.io/name=podreduce",
+            remedy=FIND_OPERATOR,
+            command=LIST_OPERATORS,
+        )
+
+
+def find_unnoticed_ends(case: Case) -> Iterator[Finding]:
+    """Find that all pods of a run have ended, and its status still calls tasks active: nobody writes it."""
+    active = sum(read_tasks(case.status, task_type).get("active", 0) for task_type in TaskType)
+    written = parse_time((case.status.get("wave") or {}).get("observedAt"))
+    if has_ended(case) or not active or written is None or case.now - written < SILENT_SECONDS:
+        return
+    if not case.unknown and not any(pod.is_active for pod in case.pods):
+        yield Finding(
+            text="all its pods have ended, and no operator has noticed: its status is of "
+            f"{render_seconds(case.now - written)} ago",
+            remedy=FIND_OPERATOR,
+            command=LIST_OPERATORS,
         )
 
 

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.job_manifests import (
     condition,
     failed_job,
     make_job,
+    make_wave,
     running_job,
     suspended_job,
     time_before,
@@ -122,6 +124,37 @@ def test_a_job_that_nobody_has_taken_is_found_after_some_seconds() -> None:
     new = make_job()
     new["metadata"]["creationTimestamp"] = time_before(2)
     assert texts(make_case(new)) == ["nothing is wrong: it is not begun, and nothing keeps it"]
+
+
+@pytest.mark.parametrize(
+    ("phases", "age", "is_told"),
+    [
+        (["SUCCEEDED", "FAILED"], 390, True),
+        ([], 390, True),
+        (["SUCCEEDED", "FAILED"], 20, False),
+        (["SUCCEEDED", "RUNNING"], 390, False),
+        (["PENDING"], 390, False),
+    ],
+)
+def test_ends_that_nobody_takes_note_of_mean_that_the_operator_is_gone(
+    phases: list[str], age: float, *, is_told: bool
+) -> None:
+    job = running_job()
+    job["status"]["wave"] = make_wave(observedAt=time_before(age))
+    pods = [make_pod(map_task(index), phase=PodPhase[phase]) for index, phase in enumerate(phases)]
+    found = [text for text in texts(make_case(job, pods=pods)) if "no operator has noticed" in text]
+    told = ["all its pods have ended, and no operator has noticed: its status is of 6 min 30 s ago"]
+    assert found == (told if is_told else [])
+    assert "no operator" not in "".join(texts(make_case(job, unknown=["the pods were not listed"])))
+
+
+def test_every_reason_that_the_docs_have_for_jobs_has_a_remedy() -> None:
+    text = TROUBLESHOOTING.read_text(encoding="utf-8")
+    tables = re.findall(r"## Reasons: the job (?:failed|waits)\n(.*?)\n## ", text, re.DOTALL)
+    rows = [line.split("|")[1] for table in tables for line in table.splitlines() if line.startswith("| `")]
+    reasons = {reason for row in rows for reason in re.findall(r"`(\w+)`", row)}
+    assert len(reasons) > 40
+    assert reasons - set(CLUSTER_REMEDIES) == {"ProcessNotStarted", "Superseding"}  # locally; over in seconds
 
 
 def test_what_the_operator_waits_for_comes_with_its_remedy() -> None:
