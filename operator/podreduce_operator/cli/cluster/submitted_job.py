@@ -20,6 +20,9 @@ __all__ = ["apply_job", "describe_applied"]
 
 Json = dict[str, Any]
 
+FIRST_RUN = "1"
+"""The default of `runId`."""
+
 
 async def apply_job(connection: "Connection", documents: Sequence[Json], *, waits: bool) -> CommandExit:
     """Apply the documents, of which the job is the last one; with `waits` return when its run has come to rest."""
@@ -49,14 +52,15 @@ async def keep_run_id(connection: "Connection", job: Json) -> Json:
         return job
     namespace = metadata.get("namespace") or connection.namespace
     known = await replace(connection, namespace=namespace).get(JOB, metadata["name"])
-    return job if known is None else {**job, "spec": {**job["spec"], "runId": spec_of(known).get("runId", "1")}}
+    run_id = FIRST_RUN if known is None else spec_of(known).get("runId", FIRST_RUN)
+    return job if run_id == FIRST_RUN else {**job, "spec": {**job["spec"], "runId": run_id}}
 
 
 def describe_applied(place: Place, job: Mapping[str, Any]) -> str:
     """Return what applying a job has done, and the next command."""
     metadata, spec = job["metadata"], spec_of(job)
     applied = f"{Reference(kind=JOB, name=metadata['name'])} in the namespace {metadata['namespace']} is applied"
-    run_id = str(spec.get("runId", "1"))
+    run_id = str(spec.get("runId", FIRST_RUN))
     again = f"submit with --set spec.runId={next_run_id(run_id)}"
     ending, is_pinned = find_ending(job), is_pinned_otherwise(job)
     if ending is not None and ending.is_end:

@@ -62,7 +62,9 @@ def test_a_submission_says_what_comes_of_it_and_the_next_command(job: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("known", "named", "sent"), [("3", None, "3"), ("3", "4", "4"), (None, None, None)], ids=["kept", "named", "new"]
+    ("known", "named", "sent"),
+    [("3", None, "3"), ("3", "4", "4"), ("1", None, None), (None, None, None)],
+    ids=["kept", "named", "first", "new"],
 )
 async def test_a_submission_that_names_no_run_keeps_the_one_of_the_cluster(
     known: str | None, named: str | None, sent: str | None, tmp_path: Path
