@@ -89,7 +89,7 @@ def archive_of(job: dict[str, Any]) -> dict[str, str]:
 def test_a_submitted_directory_runs_in_pods(world: JobWorld, tmp_path: Path) -> None:
     submitted = submit(world, write_program(tmp_path), "--wait")
     assert submitted.returncode == 0, f"{submitted.stderr}\n{world.describe('counted')}"
-    assert submitted.stdout.startswith("mapreducejob/counted: complete: ")
+    assert submitted.stdout.startswith("mrj/counted: complete in ")
     assert read_words(world.parts("counted")) == expected()
     program = world.job("counted")["spec"]["program"]
     assert [each["uri"].rpartition("/")[2] for each in program["requirements"]] == ["marks-1.0-py3-none-any.whl"]

@@ -46,6 +46,11 @@ def split(line):
 EXPECTED = "!end\t1\n!fox\t2\n"
 
 
+def with_uid(job: dict[str, Any]) -> dict[str, Any]:
+    """Return a job as a server keeps it."""
+    return {**job, "metadata": {**job["metadata"], "uid": "one"}, "spec": {"runId": "1", **job["spec"]}}
+
+
 class ApiServer(ThreadingHTTPServer):
     """Takes what is applied to it, and says of each job that it is complete."""
 
@@ -61,10 +66,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PATCH(self) -> None:
         self.server.applied.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        job = {**self.server.applied[-1]}
-        self.reply({**job, "spec": {"runId": "1", **job["spec"]}})
+        self.reply(with_uid(self.server.applied[-1]))
 
     def do_GET(self) -> None:
+        if not self.server.applied:
+            self.send_error(404)
+            return
         job = self.server.applied[-1]
         ended = {"type": "Complete", "status": "True", "reason": "Complete", "message": ""}
         status = {
@@ -73,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
             "conditions": [ended],
             "output": {"records": 2, "uri": "s3://out/"},
         }
-        self.reply({**job, "spec": {"runId": "1", **job["spec"]}, "status": status})
+        self.reply({**with_uid(job), "status": status})
 
     def reply(self, answer: dict[str, Any]) -> None:
         data = json.dumps(answer).encode()
@@ -144,8 +151,10 @@ def test_what_is_submitted_runs_from_the_bucket(
     environ = {**aws(minio), "KUBECONFIG": str(kubeconfig)}
     submitted = call(*arguments, cwd=tmp_path, **environ)
     assert submitted.returncode == 0, submitted.stderr
-    assert submitted.stdout == "mapreducejob/count: complete: 2 records, 0 B in s3://out/\n"
-    assert "mapreducejob/count in namespace team is applied" in submitted.stderr
+    first, place = submitted.stdout.splitlines()
+    assert (first.startswith("mrj/count: complete in "), place) == (True, "output: s3://out/")
+    assert "mrj/count in the namespace team is applied" in submitted.stderr
+    assert submitted.stderr.splitlines()[-1] == "its records: podreduce output count --head 10 -n team"
     again = call(*arguments, cwd=tmp_path, **environ)
     assert (again.returncode, again.stderr.count("uploaded")) == (0, 0)
     assert api.applied[0] == api.applied[1]

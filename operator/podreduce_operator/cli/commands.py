@@ -111,7 +111,7 @@ def submit(given: SubmitArguments) -> None:
 
     The modules beside the program go into an archive, and requirements.txt into wheels, so pods need no registry.
     The AWS_* variables configure S3. Exit codes: 0 applied (with --wait: complete), 1 failed, 2 invalid,
-    130 interrupted.
+    3 suspended (with --wait), 5 the cluster gives no answer, 130 interrupted.
     """
     from podreduce_operator.cli.submit import submit_job  # noqa: PLC0415 - other commands need none of it
 

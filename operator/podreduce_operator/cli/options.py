@@ -60,8 +60,6 @@ __all__ = [
     "SubmitArgument",
     "SubmitAssignmentsOption",
     "SubmitClassOption",
-    "SubmitContextOption",
-    "SubmitNamespaceOption",
     "SubmitOutputOption",
     "SubmitPathsArgument",
     "TestArgument",
@@ -261,12 +259,6 @@ ProgramUriOption = Annotated[
         help="Prefix for the program's files.",
         show_default="_podreduce-programs/ in the output's bucket",
     ),
-]
-SubmitContextOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Context of the KUBECONFIG.", show_default="the current one")
-]
-SubmitNamespaceOption = Annotated[
-    str | None, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace.", show_default="the context's")
 ]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Show progress until the job ends.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the YAML. Upload and apply nothing.")]

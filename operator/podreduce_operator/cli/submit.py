@@ -5,22 +5,21 @@ Rule: what is uploaded is named by its content, so the same program is uploaded 
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
 from podreduce.contract.program_files import DIGEST_PREFIX
-from podreduce.contract.texts import render_count
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError
-from podreduce_operator.cli.cluster.run_facts import SUPERSEDING, is_wanted_run, message_of
+from podreduce_operator.cli.cluster.errors import CommandExit
+from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import OverrideError, Overrides, resolve_uri
 from podreduce_operator.cli.program_archive import ArchiveError, digest_of, pack
-from podreduce_operator.cli.report import find_verdict
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError, load_job
 from podreduce_operator.cli.submission import Submission, read_mapping, read_submission
 from podreduce_operator.cli.terminal import complain, say
@@ -48,6 +47,7 @@ class SubmitOptions:
     Attributes:
         place: the prefix to upload to; None: in the bucket of the output.
         python, architecture: of the image, for the wheels; None: the runtime image's, and this machine's.
+        cluster: where the job is applied.
     """
 
     target: str
@@ -58,8 +58,7 @@ class SubmitOptions:
     requirements: Path | None = None
     python: str | None = None
     architecture: str | None = None
-    context: str | None = None
-    namespace: str | None = None
+    cluster: Place = field(default_factory=Place)
     wait: bool = False
     dry_run: bool = False
 
@@ -77,7 +76,7 @@ class Upload:
         return {"uri": self.uri, "digest": digest_of(self.data)}
 
 
-def submit_job(options: SubmitOptions) -> ExitStatus:
+def submit_job(options: SubmitOptions) -> ExitStatus | CommandExit:
     """Submit a job and tell what was done; with `dry_run` print the YAML that would be applied."""
     try:
         submission = read_submission(
@@ -207,98 +206,15 @@ def is_there(file: Upload, found: "ObjectMeta", now: float) -> bool:
     return found.size == len(file.data) and now - found.modified.timestamp() < FRESH_SECONDS
 
 
-def apply(submission: Submission, options: SubmitOptions) -> ExitStatus:
+def apply(submission: Submission, options: SubmitOptions) -> ExitStatus | CommandExit:
     """Apply the job, and wait for its end if that is asked for."""
-    try:
-        from podreduce_operator.cluster.kubernetes.user_requests import (  # noqa: PLC0415 - another extra's
-            apply_documents,
-            await_end,
-        )
-    except ModuleNotFoundError as error:
-        complain(f"{error.name} is missing: pip install 'podreduce[operator]' to reach a cluster, or --dry-run")
-        return ExitStatus.INVALID
-    from podreduce_operator.model.errors import OperatorError  # noqa: PLC0415 - as above
+    from podreduce_operator.cli.cluster.asking import ask  # noqa: PLC0415 - a dry run needs none of it
+    from podreduce_operator.cli.cluster.submitted_job import apply_job  # noqa: PLC0415 - as above
 
+    documents = [*submission.others, submission.manifest]
     try:
-        *_, job = apply_documents(options.context, options.namespace, [*submission.others, submission.manifest])
-        metadata, last = job["metadata"], Progress(job)
-        complain(last.describe_applied())
-        if not options.wait:
-            return ExitStatus.COMPLETE
-        await_end(options.context, metadata["namespace"], metadata["name"], last.take)
-    except OperatorError as error:
-        complain(f"{options.target}: {error}")
-        return ExitStatus.FAILED
+        return ask(options.cluster, lambda connection: apply_job(connection, documents, waits=options.wait))
     except KeyboardInterrupt:
-        complain("interrupted: the job goes on in the cluster")
+        name = submission.manifest["metadata"].get("name", "NAME")
+        complain(f"interrupted: what was applied goes on in the cluster; {options.cluster.command('wait', name)}")
         return ExitStatus.INTERRUPTED
-    return last.report()
-
-
-class Progress:
-    """What was last seen of a job in a cluster. Prints what changes."""
-
-    def __init__(self, job: Mapping[str, Any]) -> None:
-        self.job = job
-        self.told = ""
-
-    @property
-    def name(self) -> str:
-        """The job as kubectl names it."""
-        return f"mapreducejob/{self.job['metadata']['name']}"
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        """The status of the run that the spec names; empty if it has not begun, or a change makes another one."""
-        status: Mapping[str, Any] = self.job.get("status") or {}
-        is_old = self.job["spec"].get("runPolicy") == "OnChange" and not self.is_settled(status)
-        return status if is_wanted_run(self.job) and not is_old else {}
-
-    def is_settled(self, status: Mapping[str, Any]) -> bool:
-        """Tell whether the operator has seen the spec and replaces no run."""
-        generation = self.job["metadata"].get("generation", 0)
-        is_seen: bool = status.get("observedGeneration", 0) >= generation
-        return is_seen and message_of(status, "Reconciling")[0] != SUPERSEDING
-
-    @property
-    def verdict(self) -> str:
-        """Complete or Failed; empty while the run goes on."""
-        return find_verdict(self.status)[0]
-
-    def describe_applied(self) -> str:
-        """Return what applying the job has done."""
-        metadata = self.job["metadata"]
-        applied = f"{self.name} in namespace {metadata['namespace']} is applied"
-        if not self.verdict:
-            return applied
-        run_id = self.job["spec"]["runId"]
-        return f"{applied}; its run {run_id} has ended already ({self.verdict}): to run again, --set spec.runId=NEW"
-
-    def take(self, job: Mapping[str, Any]) -> bool:
-        """Take the job as it is now, and tell whether its run has ended."""
-        self.job = job
-        told = self.describe_progress()
-        if told != self.told:
-            complain(told)
-            self.told = told
-        return bool(self.verdict)
-
-    def describe_progress(self) -> str:
-        """Return the run's phase and its tasks in one line."""
-        tasks = [
-            f"{task_type} {found['progress']}"
-            for task_type in ("map", "reduce")
-            if (found := self.status.get(task_type) or {}).get("progress")
-        ]
-        return ", ".join([f"{self.name}: {self.status.get('phase', 'waiting for the operator')}", *tasks])
-
-    def report(self) -> ExitStatus:
-        """Print how the run has ended."""
-        verdict, reason, message = find_verdict(self.status)
-        if verdict != "Complete":
-            complain(f"{self.name}: failed: {reason}: {message}")
-            return ExitStatus.FAILED
-        output = self.status.get("output") or {}
-        records, size = render_count(output.get("records", 0), "record"), render_bytes(output.get("bytes", 0))
-        say(f"{self.name}: complete: {records}, {size} in {output.get('uri', '')}")
-        return ExitStatus.COMPLETE

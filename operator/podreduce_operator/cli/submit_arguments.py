@@ -6,6 +6,8 @@ Rule: says only what is asked. What a submission needs is imported when somebody
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podreduce_operator.cli.cluster.arguments import ContextOption, KubeconfigOption, NamespaceOption
+from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.options import (
     ArchitectureOption,
     DryRunOption,
@@ -17,8 +19,6 @@ from podreduce_operator.cli.options import (
     SubmitArgument,
     SubmitAssignmentsOption,
     SubmitClassOption,
-    SubmitContextOption,
-    SubmitNamespaceOption,
     SubmitOutputOption,
     SubmitPathsArgument,
     WaitOption,
@@ -45,8 +45,9 @@ class SubmitArguments:
     python: PythonOption = None
     architecture: ArchitectureOption = None
     program_uri: ProgramUriOption = None
-    context: SubmitContextOption = None
-    namespace: SubmitNamespaceOption = None
+    namespace: NamespaceOption = None
+    context: ContextOption = None
+    kubeconfig: KubeconfigOption = None
     wait: WaitOption = False
     dry_run: DryRunOption = False
 
@@ -70,8 +71,7 @@ class SubmitArguments:
             requirements=self.requirements,
             python=self.python,
             architecture=self.architecture,
-            context=self.context,
-            namespace=self.namespace,
+            cluster=Place(kubeconfig=self.kubeconfig, context=self.context, namespace=self.namespace),
             wait=self.wait,
             dry_run=self.dry_run,
         )

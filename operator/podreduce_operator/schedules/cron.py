@@ -128,11 +128,11 @@ def parse_cron(schedule: str, time_zone: str) -> Cron:
     zone = find_zone(time_zone)
     expression = MACROS.get(schedule.strip(), schedule)
     if len(expression.split()) != FIELDS:
-        raise CronError(f"{explain(schedule)}: it has {render_count(len(expression.split()), 'field')}")
+        raise CronError(explain(schedule, f"it has {render_count(len(expression.split()), 'field')}"))
     try:
         CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        raise CronError(f"{explain(schedule)}: {lower_first(str(error))}") from error
+        raise CronError(explain(schedule, lower_first(str(error)))) from error
     return Cron(expression=expression, zone=zone)
 
 
@@ -150,11 +150,11 @@ def find_zone(name: str) -> ZoneInfo:
         ) from error
 
 
-def explain(schedule: str) -> str:
-    """Return the first half of a message: which schedule is not valid, and what is."""
+def explain(schedule: str, why: str) -> str:
+    """Return which schedule is not valid, why, and what is."""
     return (
-        f"the schedule {schedule!r} is not valid: write minute, hour, day of month, month and day of week, such as "
-        '"30 2 * * *", or @hourly, @daily, @weekly, @monthly or @yearly'
+        f"the schedule {schedule!r} is not valid: {why}; write minute, hour, day of month, month and day of week, such "
+        'as "30 2 * * *", or @hourly, @daily, @weekly, @monthly or @yearly'
     )
 
 

@@ -14,12 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from podreduce.contract.environment import MODULES_VARIABLE, StorageSettings, TaskEnvironment
+from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.contract.errors import PodreduceError, StorageDeniedError, StorageUnavailableError
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, TaskType
 from podreduce.process.sequence import Turn, take_turn
 from podreduce.process.stopping import exit_on_sigterm
+from podreduce.program.own_directories import find_own_directories
 from podreduce.watching.logs import configure_logs, get_logger
 from podreduce.watching.outcome import outcome_of, write_outcome
 from podreduce.watching.printed import Printed, copy_stream
@@ -112,10 +113,7 @@ def add_directories() -> None:
     A script there may be called random.py or numpy.py. `-P` keeps it from replacing the modules that podreduce and the
     libraries import.
     """
-    directories = [os.environ.get(MODULES_VARIABLE, "")]
-    with suppress(FileNotFoundError):  # it has been removed
-        directories.append(os.getcwd())  # noqa: PTH109 - sys.path holds strings
-    sys.path.extend(each for each in dict.fromkeys(directories) if each and each not in sys.path)
+    sys.path.extend(each for each in find_own_directories() if each not in sys.path)
 
 
 def reserve_stdout(printed: Printed | None = None) -> None:

@@ -23,6 +23,7 @@ from podreduce.contract.plan import Program, ProgramFile
 from podreduce.contract.program_files import DIGEST_PREFIX, MAX_FILE_BYTES
 from podreduce.contract.texts import render_count
 from podreduce.contract.uris import split_object_uri
+from podreduce.program.own_directories import find_own_directories
 from podreduce.program.unpacking import unpack
 from podreduce.program.wheels import is_own, refuse_unfit
 from podreduce.storage import ObjectStore
@@ -36,7 +37,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 def provide_files(program: Program, open_at: Callable[[str], ObjectStore], directory: Path) -> Path | None:
     """Make the archive and the wheels of the program importable. Return the archive's directory; None without one.
 
-    The wheels come before what the image has, and the archive after everything else, as the modules beside a file do.
+    The wheels come before what the image has, and the archive after it, as the modules beside a file do.
 
     Raises:
         ProgramInvalidError: a file is not there, not the one that the job names, or does not fit this interpreter.
@@ -49,8 +50,19 @@ def provide_files(program: Program, open_at: Callable[[str], ObjectStore], direc
     archive = None if program.archive is None else fetch(program.archive, open_at, directory)
     add_wheels([str(each) for each in wheels])
     if archive is not None and str(archive) not in sys.path:
-        sys.path.append(str(archive))
+        add_archive(str(archive))
     return archive
+
+
+def add_archive(directory: str) -> None:
+    """Put a directory after Python and all packages, and before the directories in which somebody works.
+
+    Who runs a task again does so where the program is written, and its modules there may have changed since.
+    """
+    worked_in, place = find_own_directories(), len(sys.path)
+    while place and sys.path[place - 1] in worked_in:
+        place -= 1
+    sys.path.insert(place, directory)
 
 
 def add_wheels(directories: list[str]) -> None:

@@ -84,6 +84,8 @@ INVALID_ANSWER = re.compile(
     r"(?:Got invalid|Error (?:getting|parsing|decoding)|invalid XML|deseriali[sz])", re.IGNORECASE
 )
 """How obstore reports an answer that is not S3's. The rest of such a text may quote the answer."""
+REQUEST = re.compile(r"Generic S3 error: (?:Error performing \w+ request: )?Error performing \w+ \S+ in [^-]*? - ")
+"""How obstore begins: with an address that the message has already, and with how often it has asked."""
 PASSING_STATUSES = frozenset({408, 425, 429})
 STATUS_OUTCOMES = {404: Outcome.MISSING, 412: Outcome.CHANGED, 416: Outcome.CHANGED}
 
@@ -129,7 +131,7 @@ def describe(error: Exception) -> str:
         told.append(code if code is not None and SHOWN_CODE.fullmatch(code) else "")
         return f"the answer: {', '.join(filter(None, told)) or 'an error'}"
     invalid = INVALID_ANSWER.search(text)
-    return "the answer is not one of S3" if invalid else text[:400]
+    return "the answer is not one of S3" if invalid else REQUEST.sub("", text)[:400]
 
 
 def classify(error: Exception, place: Place) -> Meaning:

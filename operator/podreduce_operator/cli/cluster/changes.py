@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from podreduce_operator.api.owners import read_controller
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
-from podreduce_operator.cli.cluster.kinds import JOB, KINDS, Reference
+from podreduce_operator.cli.cluster.kinds import JOB, KINDS, SCHEDULE, Reference
 from podreduce_operator.cli.cluster.resources import read_resource, uid_of
 from podreduce_operator.cli.cluster.run_facts import Ending, find_ending, spec_of, status_of
 from podreduce_operator.cli.terminal import complain, say
@@ -33,7 +33,9 @@ async def set_suspend(connection: "Connection", reference: Reference, *, suspend
     if suspend and reference.kind.has_runs and find_ending(manifest) in {Ending.COMPLETE, Ending.FAILED}:
         complain(f"{reference}: its run is over ({find_ending(manifest)}); a next run will not start before resume")
     await connection.patch(reference.kind, reference.name, {"spec": {"suspend": suspend}})
-    if suspend:
+    if reference.kind is SCHEDULE and not suspend:
+        say(f"{reference}: resumed; to see its next time: {connection.place.command('status', str(reference))}")
+    elif suspend:
         say(f"{reference}: suspended; to go on: {connection.place.command('resume', str(reference))}")
     else:
         say(f"{reference}: resumed; to wait for its end: {connection.place.command('wait', str(reference))}")
@@ -58,7 +60,11 @@ async def rerun(
 ) -> CommandExit:
     """Set a new `spec.runId`, so that a job or a pipeline runs again with its spec as it is now."""
     if not reference.kind.has_runs:
-        raise CommandError(f"{reference}: a schedule has no runs: it makes its jobs itself", CommandExit.INVALID)
+        raise CommandError(
+            f"{reference}: a schedule has no runs: it makes its jobs itself; to make that of a time by hand: podreduce "
+            "render FILE --at TIME | kubectl create -f -",
+            CommandExit.INVALID,
+        )
     if replace_output and reference.kind is not JOB:
         raise CommandError(
             f"{reference}: --replace is for jobs: a pipeline replaces what it wrote", CommandExit.INVALID

@@ -3,7 +3,7 @@
 Rule: the only file of the command line that imports the Kubernetes client, which is slow to import.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from podreduce_operator.api.crd import API_VERSION
-from podreduce_operator.cli.cluster.errors import CommandError
-from podreduce_operator.cli.cluster.kinds import Kind
+from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
+from podreduce_operator.cli.cluster.kinds import JOB, Kind
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, connect, core_path, custom_path
 from podreduce_operator.cluster.kubernetes.storage_reader import StorageReader
+from podreduce_operator.cluster.kubernetes.user_requests import apply_documents
 from podreduce_operator.model.errors import OperatorError
 
 __all__ = ["Connection", "open_connection"]
@@ -27,6 +28,9 @@ USER_AGENT = "podreduce-cli"
 """The API server's audit log and `managedFields` show it."""
 
 PAGE_SIZE = 500
+DEFAULT_NAMESPACE = "default"
+NO_NAMESPACE = "namespaces "
+"""How the API server's message begins if there is no such namespace."""
 RIGHTS = "ask the cluster's administrator for the Role in docs/cli.md, Rights"
 
 
@@ -63,10 +67,7 @@ class Connection:
             return await self._list(self.path(kind), query)
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
-                raise CommandError(
-                    f"the cluster at {self.api.server} does not serve {kind.names.plural}: install podreduce's chart, "
-                    f"or apply crds/{kind.names.file_name}; if it is the wrong cluster, choose another --context"
-                ) from error
+                raise self.explain_unserved(kind) from error
             raise self.explain(error) from error
 
     async def list_core(self, resource: str, query: Mapping[str, str]) -> list[Json]:
@@ -103,6 +104,20 @@ class Connection:
         except ApiError as error:
             raise self.explain(error) from error
 
+    async def apply(self, documents: Sequence[Json]) -> list[Json]:
+        """Apply a job and the ConfigMaps of its file on the server's side, and return them as they are then."""
+        default = self.namespace or DEFAULT_NAMESPACE
+        try:
+            return await apply_documents(
+                self.api, documents, default_namespace=default, asked_namespace=self.place.namespace
+            )
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND and not str(error).startswith(NO_NAMESPACE):
+                raise self.explain_unserved(JOB) from error
+            raise self.explain(error) from error
+        except OperatorError as error:
+            raise CommandError(str(error), CommandExit.INVALID) from error
+
     async def delete(self, kind: Kind, name: str, uid: str) -> None:
         """Delete the resource with this name and UID."""
         body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
@@ -132,6 +147,13 @@ class Connection:
         """Return the path of a resource, or of the kind's list."""
         return custom_path(API_VERSION, kind.names.plural, self.namespace, name)
 
+    def explain_unserved(self, kind: Kind) -> CommandError:
+        """Return that the cluster does not know a kind, and what to do."""
+        return CommandError(
+            f"the cluster at {self.api.server} does not serve {kind.names.plural}: install podreduce's chart, "
+            f"or apply crds/{kind.names.file_name}; if it is the wrong cluster, choose another --context"
+        )
+
     def explain(self, error: ApiError) -> CommandError:
         """Return the error with what to do about it."""
         message = f"{describe(error, self.api.server)}; {advise(error)}"
@@ -143,19 +165,23 @@ def describe(error: ApiError, server: str) -> str:
     return f"{server}: {error}" if error.status == 0 else str(error)
 
 
+CORRECT_IT = "correct the field that it names: nothing was changed"
+ADVICE: Mapping[int, str] = {
+    0: "is it the right --context, and does this machine reach that address?",
+    HTTPStatus.BAD_REQUEST: CORRECT_IT,
+    HTTPStatus.UNPROCESSABLE_ENTITY: CORRECT_IT,
+    HTTPStatus.UNAUTHORIZED: "the credentials are not accepted: log in to the cluster again, or choose another "
+    "--context",
+    HTTPStatus.FORBIDDEN: RIGHTS,
+    HTTPStatus.NOT_FOUND: "kubectl get namespaces shows those that there are; -n chooses another",
+    HTTPStatus.CONFLICT: "somebody else changed it at the same moment: look at it, and try again",
+}
+"""What to do about a refusal, by the HTTP status; 0: there was no answer."""
+
+
 def advise(error: ApiError) -> str:
     """Return what to do about a refusal."""
-    match error.status:
-        case 0:
-            return "is it the right --context, and does this machine reach that address?"
-        case HTTPStatus.UNAUTHORIZED:
-            return "the credentials are not accepted: log in to the cluster again, or choose another --context"
-        case HTTPStatus.FORBIDDEN:
-            return RIGHTS
-        case HTTPStatus.CONFLICT:
-            return "somebody else changed it at the same moment: look at it, and try again"
-        case _:
-            return "podreduce diagnose shows what is known of a job"
+    return ADVICE.get(error.status, "try it again later; the API server's own log says more")
 
 
 @asynccontextmanager

@@ -6,12 +6,14 @@ from typing import Any
 
 from podreduce.contract.post_mortem import PostMortem
 from podreduce_operator.api.owners import read_controller
+from podreduce_operator.cli.cluster.changes import next_run_id
 from podreduce_operator.cli.cluster.event_list import Event
 from podreduce_operator.cli.cluster.kinds import JOB, KINDS, PIPELINE
 from podreduce_operator.cli.cluster.place import Place
-from podreduce_operator.cli.cluster.remedies import CLUSTER_REMEDIES
+from podreduce_operator.cli.cluster.remedies import CLUSTER_REMEDIES, IN_JOB, IN_PROGRAM
 from podreduce_operator.cli.cluster.resources import name_of
-from podreduce_operator.cli.cluster.run_facts import status_of
+from podreduce_operator.cli.cluster.run_facts import spec_of, status_of
+from podreduce_operator.cli.local_runs.names import is_local
 from podreduce_operator.model.pods import PodView
 
 __all__ = ["Case", "Finding", "render_finding", "render_findings"]
@@ -72,6 +74,19 @@ class Case:
         if owner is not None and owner.kind == PIPELINE.names.kind:
             return self.place.command(word, f"{PIPELINE.short}/{owner.name}", *more)
         return self.place.command(word, self.changed or self.subject or self.name, *more)
+
+    def describe_next_run(self, reason: str) -> str:
+        """Return how a new run begins after the cause is corrected. What is in the job's file goes there first."""
+        rerun = self.command_to_change("rerun")
+        if reason == "OutputExists" and self.remedies is CLUSTER_REMEDIES:
+            return self.command_to_change("rerun", "--replace")
+        if reason not in IN_JOB or is_local(self.subject):
+            return rerun
+        is_own = read_controller(self.job["metadata"]) is None
+        if reason in IN_PROGRAM and is_own and "archive" in (spec_of(self.job).get("program") or {}):
+            run_id = next_run_id(str(spec_of(self.job).get("runId", "1")))
+            return f"podreduce submit it again, with --set spec.runId={run_id}"
+        return f"apply the file, and {rerun}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

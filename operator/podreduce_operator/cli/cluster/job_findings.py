@@ -14,6 +14,7 @@ from podreduce.contract.task import TaskType
 from podreduce.contract.texts import render_count
 from podreduce_operator.api.times import parse_time
 from podreduce_operator.cli.cluster.findings import Case, Finding
+from podreduce_operator.cli.cluster.remedies import IN_JOB, NOT_STARTED
 from podreduce_operator.cli.cluster.run_facts import (
     Ending,
     find_ending,
@@ -47,8 +48,16 @@ __all__ = [
 
 Json = Mapping[str, Any]
 
+CLEANUP_FAILED = "CleanupFailed"
+
 UNSEEN_SECONDS = 10.0
 """An operator that serves a job writes its status sooner."""
+
+SILENT_SECONDS = 300.0
+"""An operator writes the status of a job more often when something of it ends."""
+
+FIND_OPERATOR = "see whether podreduce's operator runs, and whether its value `namespaces` has this namespace"
+LIST_OPERATORS = "kubectl get deployments -A -l app.kubernetes.io/name=podreduce"
 
 SLOW_FACTOR = 3
 MIN_SLOW_SECONDS = 60.0
@@ -64,6 +73,7 @@ def diagnose(case: Case) -> list[Finding]:
     """Return the findings, the most important first. There is at least one."""
     finders = (
         find_untaken,
+        find_unnoticed_ends,
         find_not_begun,
         find_misunderstood,
         find_failure,
@@ -89,8 +99,23 @@ def find_untaken(case: Case) -> Iterator[Finding]:
         yield Finding(
             text=f"no operator has taken this {case.noun} in {render_seconds(case.now - created)}",
             details=[*tell_warnings(case)],
-            remedy="see whether podreduce's operator runs, and whether its value `namespaces` has this namespace",
-            command="kubectl get deployments -A -l app.kubernetes.io/name=podreduce",
+            remedy=FIND_OPERATOR,
+            command=LIST_OPERATORS,
+        )
+
+
+def find_unnoticed_ends(case: Case) -> Iterator[Finding]:
+    """Find that all pods of a run have ended, and its status still calls tasks active: nobody writes it."""
+    active = sum(read_tasks(case.status, task_type).get("active", 0) for task_type in TaskType)
+    written = parse_time((case.status.get("wave") or {}).get("observedAt"))
+    if has_ended(case) or not active or written is None or case.now - written < SILENT_SECONDS:
+        return
+    if not case.unknown and not any(pod.is_active for pod in case.pods):
+        yield Finding(
+            text="all its pods have ended, and no operator has noticed: its status is of "
+            f"{render_seconds(case.now - written)} ago",
+            remedy=FIND_OPERATOR,
+            command=LIST_OPERATORS,
         )
 
 
@@ -118,14 +143,14 @@ def find_failure(case: Case) -> Iterator[Finding]:
     last = next(iter(case.status.get("failures") or ()), None)
     if last is None or not explains(last, reason):
         remedy = case.remedies.get(reason, f"docs/troubleshooting.md says what {reason} means")
-        yield Finding(text=f"{reason}: {message}", remedy=f"{remedy}; then {case.command_to_change('rerun')}")
+        yield Finding(text=f"{reason}: {message}", remedy=f"{remedy}; then {case.describe_next_run(reason)}")
         return
     remedy = case.remedies.get(last["reason"]) or case.remedies.get(reason, "correct the cause")
     yield Finding(
         text=tell_error(last),
         details=[*tell_record(last)],
-        remedy=f"{remedy}; then {case.command_to_change('rerun')}",
-        command=case.command("logs", last["task"]),
+        remedy=f"{remedy}; then {case.describe_next_run(last['reason'])}",
+        command=case.command("events") if last["reason"] in NOT_STARTED else case.command("logs", last["task"]),
         more=[*tell_attempt(last), f"the run ended with {reason}: {message}", *tell_replay(case, last)],
     )
 
@@ -171,6 +196,8 @@ def find_wait_reason(case: Case) -> Iterator[Finding]:
     reason, message = find_wait(case.status)
     if reason:
         remedy = case.remedies.get(reason, "")
+        if remedy and reason in IN_JOB:
+            remedy += f"; if it is in the job: {case.describe_next_run(reason)}"
         yield Finding(text=f"it waits: {reason}: {message}", remedy=remedy, command=case.command("events"))
 
 
@@ -306,9 +333,9 @@ def find_completion(case: Case) -> Iterator[Finding]:
 
 def find_notes(case: Case) -> Iterator[Finding]:
     """Find what is worth knowing, whatever the run does."""
-    for kind in ("EmptyOutput", SPEC_CHANGED, "CleanupFailed"):
+    for kind in ("EmptyOutput", SPEC_CHANGED, CLEANUP_FAILED):
         reason, message = message_of(case.status, kind)
-        if reason:
+        if reason and not (kind == CLEANUP_FAILED and is_told_as_failure(case.status)):
             again = case.command_to_change("rerun") if kind == SPEC_CHANGED else ""
             yield Finding(text=f"{kind}: {message}", command=again)
     if case.program_change and not is_condition_true(case.status, SPEC_CHANGED):
@@ -316,6 +343,11 @@ def find_notes(case: Case) -> Iterator[Finding]:
     bad = case.status.get("badRecords") or {}
     if bad.get("count"):
         yield Finding(text=f"{render_count(bad['count'], 'bad record')} skipped: {bad['uri']}")
+
+
+def is_told_as_failure(status: Json) -> bool:
+    """Tell whether the store kept the run from being planned. The same then keeps the operator from cleaning up."""
+    return message_of(status, "Failed")[0].startswith("Storage") and "planDigest" not in status
 
 
 def find_several_pods(case: Case) -> Iterator[Finding]:

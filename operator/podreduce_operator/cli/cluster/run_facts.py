@@ -40,6 +40,11 @@ class Ending(StrEnum):
     FAILED = "Failed"
     SUSPENDED = "Suspended"
 
+    @property
+    def is_end(self) -> bool:
+        """Whether the run is over. A suspended one may go on."""
+        return self is not Ending.SUSPENDED
+
 
 def spec_of(manifest: Mapping[str, Any]) -> Json:
     """Return a resource's spec."""

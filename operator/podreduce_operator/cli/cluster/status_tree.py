@@ -182,7 +182,9 @@ def build_schedule(manifest: Mapping[str, Any], jobs: Sequence[Branch], now: flo
     spec, status, metadata = spec_of(manifest), status_of(manifest), manifest["metadata"]
     zone = f" ({spec['timeZone']})" if spec.get("timeZone") else ""
     head = f"{Reference(kind=SCHEDULE, name=name_of(dict(manifest)))} in {metadata['namespace']}"
-    state = "suspended" if spec.get("suspend") else "no status yet" if not status else "active"
+    is_stalled = is_condition_true(status, "Stalled")
+    working = "it makes nothing" if is_stalled else "active" if status else "no status yet"
+    state = "suspended" if spec.get("suspend") else working
     times = [
         Branch(text=f"{label}: {status[field]} ({render_distance(status[field], now)})")
         for label, field in (

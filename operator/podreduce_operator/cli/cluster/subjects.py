@@ -60,9 +60,9 @@ async def find_newest(connection: "Connection", reference: Reference, schedule: 
     kind = find_kind_made(schedule)
     newest = next(iter(await list_jobs_of(connection, schedule, kind)), None)
     if newest is None:
-        command = connection.place.command("status", str(reference))
+        command = connection.place.command("diagnose", str(reference))
         raise CommandError(
-            f"{reference}: there is no {kind.noun} of this schedule: {command} says when it makes the next one",
+            f"{reference}: there is no {kind.noun} of this schedule: {command} says why, or when it makes one",
             CommandExit.FAILED,
         )
     found = Reference(kind=kind, name=name_of(newest))

@@ -3,9 +3,10 @@
 import asyncio
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from podreduce.contract.task import TaskType
 from podreduce.contract.texts import render_count
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.findings import Case, render_finding
@@ -20,8 +21,10 @@ from podreduce_operator.cli.cluster.run_facts import (
     Ending,
     find_ending,
     find_wait,
+    is_wanted_run,
     message_of,
     read_duration,
+    read_tasks,
     spec_of,
     status_of,
 )
@@ -33,7 +36,7 @@ from podreduce_operator.policy.run_state import is_condition_true
 if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.connection import Connection
 
-__all__ = ["find_rest", "wait_for_all"]
+__all__ = ["describe_with_tasks", "find_rest", "wait_for_all", "wait_for_one"]
 
 EXITS = {
     Ending.COMPLETE: CommandExit.DONE,
@@ -65,8 +68,10 @@ async def wait_for_all(
     return max(outcomes, key=WORST.index)
 
 
-async def wait_for_one(connection: "Connection", reference: Reference) -> CommandExit:
-    """Wait until a resource has come to rest, and print how."""
+async def wait_for_one(
+    connection: "Connection", reference: Reference, describe_run: Callable[[Mapping[str, Any]], str] | None = None
+) -> CommandExit:
+    """Wait until a resource has come to rest, and print how. `describe_run` says where it stands meanwhile."""
     told = ""
     async for manifest in follow(connection, reference):
         ending = find_rest(reference, manifest)
@@ -75,7 +80,7 @@ async def wait_for_one(connection: "Connection", reference: Reference) -> Comman
                 await tell_failed_steps(connection, reference, manifest)
             tell_ending(connection.place, reference, manifest, ending)
             return EXITS[ending]
-        news = describe(manifest)
+        news = (describe_run or describe)(manifest)
         if news != told:
             complain(f"{reference}: {news}")
             told = news
@@ -85,34 +90,56 @@ async def wait_for_one(connection: "Connection", reference: Reference) -> Comman
 def find_rest(reference: Reference, manifest: Mapping[str, Any]) -> Ending | None:
     """Return how a resource has come to rest; None while something goes on.
 
-    A schedule is at rest while none of its jobs is active. The last one that ended says how.
+    A schedule is at rest while none of its jobs is active. The last one that ended says how; a schedule that can make
+    none has failed.
     """
     if reference.kind.has_runs:
         return find_ending(manifest)
     status, generation = status_of(manifest), manifest["metadata"].get("generation", 0)
     if status.get("observedGeneration", -1) < generation or status.get("active"):
         return None
-    if is_condition_true(status, "LastRunFailed"):
+    if is_condition_true(status, "LastRunFailed") or is_condition_true(status, "Stalled"):
         return Ending.FAILED
     return Ending.SUSPENDED if spec_of(manifest).get("suspend") else Ending.COMPLETE
 
 
 def describe(manifest: Mapping[str, Any]) -> str:
     """Return where a run stands, in a line that changes only with its phase or what it waits for."""
-    status = status_of(manifest)
+    status, spec = status_of(manifest), spec_of(manifest)
+    if "runId" in status and not is_wanted_run(manifest):
+        return f"run {spec.get('runId', '1')} has not begun"
     told = ": ".join(word for word in find_wait(status) if word)
     not_understood = message_of(status, "SpecNotUnderstood")[1]
     active = ", ".join(status.get("active", ()))
-    words = [status.get("phase") or (f"active: {active}" if active else "no status yet"), told, not_understood]
+    phase = status.get("phase") or (f"active: {active}" if active else "no status yet")
+    words = [phase, told, not_understood, *tell_failures(status)]
     return "; ".join(word for word in words if word)
+
+
+def tell_failures(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many attempts have failed, and the error of the last one. A run may try for minutes before it fails."""
+    failed = sum(read_tasks(status, task_type).get("failed", 0) for task_type in TaskType)
+    last = next(iter(status.get("failures") or ()), None)
+    if failed and last is not None:
+        yield f"{render_count(failed, 'failed attempt')}, the last of {last['task']}: {last['message']}"
+
+
+def describe_with_tasks(manifest: Mapping[str, Any]) -> str:
+    """Return where a job's run stands, with its tasks: `Mapping, map 3/8, reduce 0/?`."""
+    status = status_of(manifest)
+    tasks = [
+        f"{task_type} {found['progress']}"
+        for task_type in TaskType
+        if is_wanted_run(manifest) and (found := read_tasks(status, task_type)).get("progress")
+    ]
+    return ", ".join([describe(manifest), *tasks])
 
 
 def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:
     """Print the report on a run that ended."""
     status = status_of(manifest)
     if reference.kind is SCHEDULE:
-        noun = "pipeline" if "pipelineTemplate" in spec_of(manifest) else "job"
-        say(f"{reference}: {f'the last {noun} failed' if ending is Ending.FAILED else ending.value.lower()}")
+        tell_schedule(place, reference, manifest, ending)
     elif reference.kind is PIPELINE and ending is not Ending.SUSPENDED:
         tell_pipeline(place, reference, manifest, ending)
     elif ending is Ending.COMPLETE:
@@ -124,6 +151,18 @@ def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any],
         complain(f"{reference}: failed; {place.command('diagnose', reference.name)} says more")
     else:
         complain(f"{reference}: suspended: {message_of(status, 'Suspended')[1]}")
+
+
+def tell_schedule(place: Place, reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:
+    """Print how a schedule came to rest."""
+    stalled = message_of(status_of(manifest), "Stalled")
+    if stalled[0]:
+        complain(f"{reference}: it makes nothing: {': '.join(stalled)}")
+    elif ending is Ending.FAILED:
+        noun = "pipeline" if "pipelineTemplate" in spec_of(manifest) else "job"
+        say(f"{reference}: the last {noun} failed; {place.command('diagnose', str(reference))} says why")
+    else:
+        say(f"{reference}: {ending.value.lower()}")
 
 
 async def tell_failed_steps(connection: "Connection", reference: Reference, manifest: dict[str, Any]) -> None:

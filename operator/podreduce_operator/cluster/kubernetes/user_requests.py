@@ -1,46 +1,41 @@
-"""What a person's commands ask of an API server: by the contexts and namespaces of a KUBECONFIG, as kubectl has them.
+"""What `podreduce submit` asks of an API server: to apply a job and the ConfigMaps of its file.
 
 Rule: fields are applied on the server's side, as `kubectl apply --server-side` does, and owned by `podreduce`.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from podreduce_operator.api.crd import API_VERSION, KIND, PLURAL
-from podreduce_operator.cluster.kubernetes.api import ApiServer, Json, connect, core_path, custom_path
+from podreduce_operator.cluster.kubernetes.api import ApiServer, Json, core_path, custom_path
 from podreduce_operator.model.errors import OperatorError
 
-__all__ = ["apply_documents", "await_end"]
+__all__ = ["apply_documents"]
 
 FIELD_MANAGER = "podreduce"
-POLL_SECONDS = 1.0
-DEFAULT_NAMESPACE = "default"
 
 
-def apply_documents(context: str | None, namespace: str | None, documents: Sequence[Json]) -> list[Json]:
-    """Apply ConfigMaps and MapReduceJobs, and return them as they are then. A job with generateName is created.
+async def apply_documents(
+    api: ApiServer, documents: Sequence[Json], *, default_namespace: str, asked_namespace: str | None = None
+) -> list[Json]:
+    """Apply ConfigMaps and MapReduceJobs, one after another, and return them as they are then.
+
+    A job with generateName is created.
 
     Args:
-        context: of the KUBECONFIG; None: the current one.
-        namespace: of documents that name none; None: the context's.
+        api: the server.
         documents: as in their files.
+        default_namespace: of documents that name none.
+        asked_namespace: the one that a person has named, if one is named: no document may name another.
 
     Raises:
-        OperatorError: there are no credentials, or the API server refuses, or does not answer.
+        OperatorError: a document is of another kind, or names another namespace, or the API server refuses it.
     """
-    return asyncio.run(apply_all(context, namespace, documents))
-
-
-async def apply_all(context: str | None, namespace: str | None, documents: Sequence[Json]) -> list[Json]:
-    """Apply documents one after another."""
-    named = {each.get("metadata", {}).get("namespace") for each in documents} - {None, namespace}
-    if namespace and named:
+    named = {each.get("metadata", {}).get("namespace") for each in documents} - {None, asked_namespace}
+    if asked_namespace and named:
         raise OperatorError(
-            f"--namespace {namespace}: a document names another one, {named.pop()}: leave one of them out"
+            f"--namespace {asked_namespace}: a document names another one, {named.pop()}: leave one of them out"
         )
-    async with connect(context=context) as api:
-        place = namespace or api.namespace or DEFAULT_NAMESPACE
-        return [await apply_one(api, place, document) for document in documents]
+    return [await apply_one(api, asked_namespace or default_namespace, document) for document in documents]
 
 
 async def apply_one(api: ApiServer, namespace: str, document: Json) -> Json:
@@ -69,22 +64,3 @@ def path_of(document: Mapping[str, object], namespace: str, name: str = "") -> s
     if kind == ("v1", "ConfigMap"):
         return core_path("configmaps", namespace, name)
     raise OperatorError(f"{kind[1]} {kind[0]}: only {KIND} and ConfigMap are submitted: apply it with kubectl")
-
-
-def await_end(context: str | None, namespace: str, name: str, tell: Callable[[Json], bool]) -> None:
-    """Read a job again and again, and give it to `tell`, until that returns True.
-
-    Raises:
-        OperatorError: the API server refuses, or the job is gone.
-    """
-    asyncio.run(follow(context, namespace, name, tell))
-
-
-async def follow(context: str | None, namespace: str, name: str, tell: Callable[[Json], bool]) -> None:
-    """See `await_end`."""
-    async with connect(context=context) as api:
-        path = custom_path(API_VERSION, PLURAL, namespace, name)
-        while True:
-            if tell(await api.get(path)):
-                return
-            await asyncio.sleep(POLL_SECONDS)

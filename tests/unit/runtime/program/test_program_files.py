@@ -15,6 +15,7 @@ import pytest
 from podreduce.contract.errors import ProgramInvalidError
 from podreduce.contract.own_versions import own_versions
 from podreduce.contract.plan import Program, ProgramFile
+from podreduce.process.entry import add_directories
 from podreduce.program import program_files
 from podreduce.program.loading import load_program
 from podreduce.program.program_files import provide_files
@@ -78,6 +79,24 @@ def test_wheels_come_before_installed_packages_and_the_archive_after_them(store:
     installed = next(place for place, each in enumerate(sys.path) if each.endswith("site-packages"))
     assert sys.path[installed - 1] == str(tmp_path / wheel.digest.removeprefix("sha256:"))
     assert sys.path[-1] == str(archive)
+
+
+def test_modules_where_somebody_works_do_not_take_the_place_of_the_archives(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task is run again in the directory of its program, which has another version now."""
+    files = {"counting.py": f"from splitting import split\n{JOB}", "splitting.py": "split = str.split\n"}
+    here, beside = tmp_path / "here", tmp_path / "beside"
+    for directory, name in ((here, "counting.py"), (beside, "splitting.py")):
+        directory.mkdir()
+        (directory / name).write_text("raise ValueError('of today')\n")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("PODREDUCE_MODULES", str(beside))
+    add_directories()
+    program = Program(module="counting", archive=put(store, "a.zip", pack(files)))
+    archive = provide_files(program, open_store, tmp_path / "files")
+    assert load_program(program, name="job", archive=archive).class_name == "Job"
+    assert sys.path[-3:] == [str(archive), str(beside), str(here)]
 
 
 def test_a_module_that_python_has_already_is_not_taken_for_the_archives(store: ObjectStore, tmp_path: Path) -> None:

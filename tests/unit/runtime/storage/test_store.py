@@ -34,6 +34,16 @@ def answer(status: str, code: str = "") -> str:
     return f"Error performing GET http://minio:9000/b/k in 1ms - Server returned non-2xx status code: {status}: {body}"
 
 
+@pytest.mark.parametrize("request_of", ["", "Error performing list request: "], ids=["get", "list"])
+def test_a_store_that_is_not_reached_is_named_once_by_its_endpoint(request_of: str) -> None:
+    """A condition has room for a few hundred bytes, and a request's address is longer than its endpoint."""
+    asked = f"Generic S3 error: {request_of}Error performing GET http://minio:9000/b/a%20-%20key?list-type=2"
+    tried = "in 40.19s, after 36 retries, max_retries: 1000, retry_timeout: 40s "
+    said = f"{asked} {tried} - HTTP error: error sending request\n\nDebug source: dns error"
+    told = "s3://b/k: cannot read it at http://minio:9000 (HTTP error: error sending request): its host name is unknown"
+    assert str(translate(exceptions.GenericError(said), PLACE)) == told
+
+
 @pytest.mark.parametrize(
     ("uri", "root", "key"),
     [

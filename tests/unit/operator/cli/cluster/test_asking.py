@@ -475,6 +475,17 @@ async def test_one_resource_is_in_one_namespace(api: KubeApi) -> None:
             await read_resource(everywhere, WORD_COUNT)
 
 
+async def test_a_schedule_that_can_make_nothing_has_failed(
+    api: KubeApi, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = {"observedGeneration": 1, "conditions": [condition("Stalled", "InvalidSchedule", "bad minute")]}
+    api.put(make_schedule() | {"status": status})
+    assert await wait_for_all(connection, [NIGHTLY], None) is CommandExit.FAILED
+    assert capsys.readouterr().err == "mrs/nightly: it makes nothing: InvalidSchedule: bad minute\n"
+    await show_status(connection, NIGHTLY, None)
+    assert capsys.readouterr().out.startswith("mrs/nightly in team-a: it makes nothing, ")
+
+
 async def test_a_schedule_is_no_job(connection: Connection) -> None:
     assert SCHEDULE is NIGHTLY.kind
     with pytest.raises(CommandError, match="a schedule has no runs"):

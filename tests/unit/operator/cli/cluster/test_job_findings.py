@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.job_manifests import (
     condition,
     failed_job,
     make_job,
+    make_wave,
     running_job,
     suspended_job,
     time_before,
@@ -40,7 +42,7 @@ def test_a_failure_begins_with_the_programs_error_and_its_place_then_the_record_
     assert list(render_finding(finding)) == [
         "wordcount.py:4: ValueError: invalid literal for int() with base 10: 'x'",
         "at the record: s3://corpus/books/a.txt at byte 7: 'oops'",
-        f"what to do: {CLUSTER_REMEDIES['ProgramError']}; then podreduce rerun wordcount -n team-a",
+        f"what to do: {CLUSTER_REMEDIES['ProgramError']}; then apply the file, and podreduce rerun wordcount -n team-a",
         "next: podreduce logs wordcount m-3 -n team-a",
         "  in the task m-3 (wordcount-1f0c9a2b3d-m-3-1, exit code 64): ProgramError",
         "  Traceback (most recent call last):",
@@ -67,6 +69,44 @@ def test_a_task_runs_again_here_if_the_program_or_its_input_is_at_fault(task: st
     assert [line.partition(": ")[2] for line in told] == ([words] if words else [])
 
 
+@pytest.mark.parametrize(
+    ("reason", "program", "words"),
+    [
+        ("ProgramError", {"source": ""}, "then apply the file, and podreduce rerun wordcount -n team-a"),
+        ("ProgramError", {"archive": {}}, "then podreduce submit it again, with --set spec.runId=2"),
+        ("PodConfigInvalid", {"archive": {}}, "then apply the file, and podreduce rerun wordcount -n team-a"),
+        ("OutputExists", {"source": ""}, "then podreduce rerun wordcount --replace -n team-a"),
+        ("StorageDenied", {"archive": {}}, "then podreduce rerun wordcount -n team-a"),
+    ],
+)
+def test_the_next_run_has_what_was_corrected(reason: str, program: dict[str, Any], words: str) -> None:
+    """A run takes its program from the cluster: a file that is corrected here must get there first."""
+    job = failed_job(failures=[], conditions=[condition("Failed", reason, "so")])
+    (finding,) = diagnose(make_case({**job, "spec": {**job["spec"], "program": program}}))
+    assert finding.remedy.endswith(words)
+
+
+@pytest.mark.parametrize("reason", ["ImageUnavailable", "PodConfigInvalid"])
+def test_an_attempt_that_never_ran_has_events_and_no_log(reason: str) -> None:
+    failure = {**failed_job()["status"]["failures"][0], "reason": reason}
+    (finding,) = diagnose(make_case(failed_job(failures=[failure])))
+    assert finding.command == "podreduce events wordcount -n team-a"
+
+
+@pytest.mark.parametrize(("is_planned", "told"), [(False, 1), (True, 2)])
+def test_a_store_that_refuses_a_job_is_told_once(told: int, *, is_planned: bool) -> None:
+    conditions = [
+        condition("Failed", "StorageDenied", "no such key"),
+        condition("CleanupFailed", "StorageDenied", "no"),
+    ]
+    job = failed_job(failures=[], conditions=conditions)
+    if not is_planned:
+        job["status"].pop("planDigest", None)
+    else:
+        job["status"]["planDigest"] = "0" * 64
+    assert len(diagnose(make_case(job))) == told
+
+
 def test_a_failure_without_an_attempt_is_the_conditions() -> None:
     ended = [condition("Failed", "OutputExists", "s3://corpus/counts/ holds part-r-00000.txt")]
     (finding,) = diagnose(make_case(failed_job(failures=[], conditions=ended)))
@@ -84,6 +124,37 @@ def test_a_job_that_nobody_has_taken_is_found_after_some_seconds() -> None:
     new = make_job()
     new["metadata"]["creationTimestamp"] = time_before(2)
     assert texts(make_case(new)) == ["nothing is wrong: it is not begun, and nothing keeps it"]
+
+
+@pytest.mark.parametrize(
+    ("phases", "age", "is_told"),
+    [
+        (["SUCCEEDED", "FAILED"], 390, True),
+        ([], 390, True),
+        (["SUCCEEDED", "FAILED"], 20, False),
+        (["SUCCEEDED", "RUNNING"], 390, False),
+        (["PENDING"], 390, False),
+    ],
+)
+def test_ends_that_nobody_takes_note_of_mean_that_the_operator_is_gone(
+    phases: list[str], age: float, *, is_told: bool
+) -> None:
+    job = running_job()
+    job["status"]["wave"] = make_wave(observedAt=time_before(age))
+    pods = [make_pod(map_task(index), phase=PodPhase[phase]) for index, phase in enumerate(phases)]
+    found = [text for text in texts(make_case(job, pods=pods)) if "no operator has noticed" in text]
+    told = ["all its pods have ended, and no operator has noticed: its status is of 6 min 30 s ago"]
+    assert found == (told if is_told else [])
+    assert "no operator" not in "".join(texts(make_case(job, unknown=["the pods were not listed"])))
+
+
+def test_every_reason_that_the_docs_have_for_jobs_has_a_remedy() -> None:
+    text = TROUBLESHOOTING.read_text(encoding="utf-8")
+    tables = re.findall(r"## Reasons: the job (?:failed|waits)\n(.*?)\n## ", text, re.DOTALL)
+    rows = [line.split("|")[1] for table in tables for line in table.splitlines() if line.startswith("| `")]
+    reasons = {reason for row in rows for reason in re.findall(r"`(\w+)`", row)}
+    assert len(reasons) > 40
+    assert reasons - set(CLUSTER_REMEDIES) == {"ProcessNotStarted", "Superseding"}  # locally; over in seconds
 
 
 def test_what_the_operator_waits_for_comes_with_its_remedy() -> None:

@@ -265,7 +265,7 @@ DIAGNOSES = {
     "failed": f"""\
 the step lengths: wordcount.py:4: ValueError: invalid literal for int() with base 10: 'x'
 at the record: s3://corpus/books/a.txt at byte 7: 'oops'
-what to do: {PIPELINE_REMEDIES["ProgramError"]}; then podreduce rerun mrp/web {AT}
+what to do: {PIPELINE_REMEDIES["ProgramError"]}; then apply the file, and podreduce rerun mrp/web {AT}
 next: podreduce logs web-lengths-{RUN_HASH} m-3 {AT}
   in the task m-3 (wordcount-1f0c9a2b3d-m-3-1, exit code 64): ProgramError
   Traceback (most recent call last):
@@ -512,7 +512,7 @@ async def test_a_schedule_that_has_made_nothing_says_when_it_will(
     api: KubeApi, connection: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.put(make_schedule())
-    with pytest.raises(CommandError, match=r"mrs/nightly: there is no job of this schedule: podreduce status"):
+    with pytest.raises(CommandError, match=r"mrs/nightly: there is no job of this schedule: podreduce diagnose"):
         await show_logs(connection, NIGHTLY, LogOptions())
     await show_diagnosis(connection, NIGHTLY, None, None)
     assert capsys.readouterr().out.startswith(
