@@ -26,7 +26,7 @@ from tests.bench.peers_installed import has_package
 
 __all__ = ["FACTORS", "NOISE", "PENALTY", "ROUNDS", "find_error", "run_spark", "why_no_spark", "write_ratings"]
 
-FACTORS, ROUNDS, PENALTY, NOISE = 10, 10, 0.02, 0.5
+FACTORS, ROUNDS, PENALTY, NOISE = 10, 10, 0.1, 0.5
 FILES = 4
 SETTINGS = {
     "split": "given",
