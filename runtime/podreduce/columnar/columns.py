@@ -1,4 +1,4 @@
-"""Columns of a batch: the key column's type, order and buckets. Rule: pure.
+"""Columns of a batch: the key column's type and buckets. Rule: pure.
 
 The order of keys is that of the row tiers (see keys): null first, numbers by value, str and bytes by their bytes. So a
 key column is cast to one of a few types, each sorted as a whole, and only single keys are ever encoded.
@@ -23,10 +23,10 @@ from podreduce.columnar.key_columns import (
     one_array,
     prefix_of,
 )
-from podreduce.columnar.number_buckets import bucket_numbers
+from podreduce.columnar.key_crcs import bucket_columns
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.texts import cut_middle
-from podreduce.encoding.key_hash import HashBuckets
+from podreduce.encoding.key_hash import HashBuckets, PrefixBuckets
 from podreduce.encoding.keys import encode_key
 
 __all__ = [
@@ -39,12 +39,10 @@ __all__ = [
     "cut_rows",
     "encoded_key",
     "one_array",
-    "sort_rows",
     "unify_schemas",
     "unify_tables",
 ]
 
-PREFIX_BYTES: Final = 8
 MAX_TABLE_BYTES: Final = 3 << 29
 """How much is concatenated or sorted at once: a column of strings in one piece holds 2 GiB at most."""
 TABLE_BYTES: Final = 1024
@@ -202,70 +200,15 @@ def columns_mismatch(member: str, schemas: list[pa.Schema], error: Exception) ->
     )
 
 
-def sort_rows(keys: pa.Array) -> NDArray[np.int64]:
-    """Return the rows in the order of their keys; rows of one key keep their order."""
-    if pa.types.is_struct(keys.type):
-        return sort_by_fields(keys.flatten())
-    if pa.types.is_fixed_size_binary(keys.type) and keys.null_count == 0 and keys.type.byte_width:
-        return sort_fixed_width(as_rows(keys))
-    order = pc.array_sort_indices(keys, order="ascending", null_placement="at_start")
-    rows: NDArray[np.int64] = order.to_numpy(zero_copy_only=False).astype(np.int64)
-    return rows
-
-
-def sort_by_fields(fields: Sequence[pa.Array]) -> NDArray[np.int64]:
-    """Sort by the last field, then, keeping that order, by the one before it, up to the first."""
-    order = sort_rows(fields[-1])
-    for field in reversed(fields[:-1]):
-        order = order[sort_rows(field.take(pa.array(order)))]
-    return order
-
-
-def as_rows(keys: pa.Array) -> NDArray[np.uint8]:
-    """Return a column of fixed width as a matrix of bytes, one key a row."""
-    width = keys.type.byte_width
-    data = np.frombuffer(keys.buffers()[1], np.uint8)
-    return data[keys.offset * width : (keys.offset + len(keys)) * width].reshape(-1, width)
-
-
-def sort_fixed_width(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Sort by the first eight bytes as one number, then sort the few stretches where these are equal."""
-    padded = np.zeros((len(rows), PREFIX_BYTES), np.uint8)
-    padded[:, : rows.shape[1]] = rows[:, :PREFIX_BYTES]
-    prefixes = padded.view(">u8").ravel().astype(np.uint64)
-    order = np.argsort(prefixes, kind="stable")
-    if rows.shape[1] <= PREFIX_BYTES:
-        return order
-    found = prefixes[order]
-    equal = np.flatnonzero(found[1:] == found[:-1])
-    if len(equal) > len(rows) // 4:
-        return np.lexsort(list(rows.T[::-1]))
-    for start, end in stretches(equal):
-        part = order[start:end]
-        rest = rows[part, PREFIX_BYTES:]
-        order[start:end] = part[np.lexsort(list(rest.T[::-1]))]
-    return order
-
-
-def stretches(equal: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return the stretches of rows that equal the next row; `equal` lists these rows."""
-    if not len(equal):
-        return []
-    breaks = np.flatnonzero(np.diff(equal) > 1)
-    starts = equal[np.concatenate(([0], breaks + 1))]
-    ends = equal[np.concatenate((breaks, [len(equal) - 1]))] + 2
-    return list(zip(starts.tolist(), ends.tolist(), strict=True))
-
-
 def bucket_rows(keys: pa.Array, bucket_of: Callable[[bytes], int], elements: int | None = None) -> NDArray[np.uint16]:
     """Return each row's virtual bucket; each distinct key is encoded and hashed once.
 
     `elements`: how many columns of a key choose its bucket; None: all.
     """
+    if isinstance(bucket_of, HashBuckets | PrefixBuckets) and (found := bucket_columns(keys, bucket_of)) is not None:
+        return found
     if pa.types.is_struct(keys.type):
         return bucket_tuples(prefix_of(keys, elements), bucket_of)
-    if isinstance(bucket_of, HashBuckets) and (of_numbers := bucket_numbers(keys, bucket_of)) is not None:
-        return of_numbers
     encoded = keys.dictionary_encode(null_encoding="encode")
     buckets = np.array([bucket_of(encode_key(key)) for key in encoded.dictionary.to_pylist()], np.uint16)
     return buckets[encoded.indices.to_numpy(zero_copy_only=False)] if len(buckets) else np.zeros(0, np.uint16)

@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from podreduce.columnar.columns import bisect_keys, bucket_rows, encoded_key, one_array, sort_rows, unify_tables
+from podreduce.columnar.columns import bisect_keys, bucket_rows, encoded_key, one_array, unify_tables
 from podreduce.columnar.frames import FRAME_BYTES, pack_columns, unpack_columns
+from podreduce.columnar.row_order import sort_rows
 from podreduce.encoding.blobs import BlobFooter, BlobWriter, read_frames
 from podreduce.encoding.keys import key_prefix
 from podreduce.rows.scratch import ScratchFile

@@ -27,6 +27,8 @@ EXACT_FLOAT = 2**53
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 SAME_DIGITS = "yield Decimals with the same number of decimal places, with value.quantize(...), or str(value)"
 SMALL_DECIMAL_DIGITS, MAX_DECIMAL_DIGITS = 38, 76
+PLAIN = frozenset({int, float, bool, type(None)})
+"""Types without parts, whose values take ENTRY_BYTES."""
 ENTRY_BYTES = 64
 """About how much memory a value takes besides its text or bytes."""
 
@@ -40,19 +42,26 @@ def captured(value: Any) -> tuple[Any, int]:  # noqa: ANN401 - anything the prog
     kind = type(value)
     if kind is str or kind is bytes:
         return value, len(value) + ENTRY_BYTES
-    if kind in (int, float, bool, type(None)):
+    if kind in PLAIN:
         return value, ENTRY_BYTES
     value = as_plain(value)
     kind = type(value)
     if kind in (list, tuple):
-        items = [captured(item) for item in value]
-        return kind(item for item, _ in items), sum(size for _, size in items) + ENTRY_BYTES
+        return captured_items(value)
     if kind is dict:
         fields = {as_plain(name): captured(item) for name, item in value.items()}
         return {name: item for name, (item, _) in fields.items()}, sum(size for _, size in fields.values())
     if kind is datetime and value.tzinfo is not None:
         return in_utc(value), ENTRY_BYTES
     return (value, ENTRY_BYTES) if kind in ATOMS - {str, bytes} else captured(value)
+
+
+def captured_items(values: list[Any] | tuple[Any, ...]) -> tuple[Any, int]:
+    """Return a copy of a list or tuple as `captured` does, quickly if it holds plain values only."""
+    if PLAIN.issuperset(map(type, values)):
+        return values[:], ENTRY_BYTES * (len(values) + 1)
+    items = [captured(item) for item in values]
+    return type(values)(item for item, _ in items), sum(size for _, size in items) + ENTRY_BYTES
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -72,7 +81,7 @@ def find_type(values: Sequence[Any]) -> "pa.DataType":
     import pyarrow as pa  # noqa: PLC0415 - slow to import; only this format needs it
 
     present = [value for value in values if value is not None]
-    kinds = {*map(kind_of, present)}
+    kinds = kinds_of(present)
     if kinds == {int, float}:
         kinds = {float}
     if len(kinds) > 1:
@@ -93,6 +102,12 @@ def find_type(values: Sequence[Any]) -> "pa.DataType":
 
 class AwareDatetime:
     """Represents the type of a datetime with a zone, which Python has no class for."""
+
+
+def kinds_of(values: Sequence[Any]) -> set[type]:
+    """Return the types of values, as `kind_of` has them."""
+    kinds = {*map(type, values)}
+    return {*map(kind_of, values)} if datetime in kinds else kinds
 
 
 def kind_of(value: Any) -> type:  # noqa: ANN401 - of any type that may be yielded
@@ -182,13 +197,15 @@ def check_types(present: Sequence[Any], kind: "pa.DataType") -> None:
     """Make sure that the values, none of them None, have the type of the first rows, and fit."""
     import pyarrow as pa  # noqa: PLC0415
 
-    for found in {*map(kind_of, present)}:
+    kinds = kinds_of(present)
+    for found in kinds:
         if found not in allowed_types(kind):
             first = "the first rows had only None there" if kind == pa.null() else f"the first rows had {kind} there"
             raise UnwritableError(f"a {name_kind(found)} cannot go into the column: {first}; yield one type")
-    if pa.types.is_int64(kind) and not all(INT_MIN <= value <= INT_MAX for value in present):
+    if pa.types.is_int64(kind) and present and not INT_MIN <= min(present) <= max(present) <= INT_MAX:
         raise UnwritableError("an int of more than 64 bits cannot go into a column: yield str(value)")
-    if pa.types.is_float64(kind) and not all(type(v) is float or -EXACT_FLOAT <= v <= EXACT_FLOAT for v in present):
+    has_ints = pa.types.is_float64(kind) and int in kinds
+    if has_ints and not all(type(v) is float or -EXACT_FLOAT <= v <= EXACT_FLOAT for v in present):
         raise UnwritableError("an int over 2**53 among floats would lose digits: yield one type")
 
 

@@ -9,7 +9,9 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["FIBONACCI", "HASHED_BYTES", "HashBuckets", "hash_bucket", "hash_partition"]
+from podreduce.encoding.keys import key_prefix
+
+__all__ = ["FIBONACCI", "HASHED_BYTES", "HashBuckets", "PrefixBuckets", "hash_bucket", "hash_partition"]
 
 FIBONACCI: Final = 2654435769
 """2^32 divided by the golden ratio (Knuth, The Art of Computer Programming, vol. 3, 6.4): carries low bits upwards."""
@@ -31,6 +33,18 @@ class HashBuckets:
     def __call__(self, key: bytes) -> int:
         """Return the virtual bucket of an encoded key."""
         return hash_bucket(key, self.buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixBuckets:
+    """So many buckets, of which the first `elements` elements of a tuple choose one, or any other whole key."""
+
+    buckets: int
+    elements: int
+
+    def __call__(self, key: bytes) -> int:
+        """Return the virtual bucket of an encoded key."""
+        return hash_bucket(key_prefix(key, self.elements), self.buckets)
 
 
 def hash_partition(key: bytes, partitions: int) -> int:

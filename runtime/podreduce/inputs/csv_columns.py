@@ -61,13 +61,15 @@ def has_sound_quotes(data: bytes, delimiter: int, quote: int) -> bool:
         np.all(is_one_of(found[opening - 1], delimiter, quote, LINE_FEED))
         and np.all(is_one_of(found[closing + 1], delimiter, quote, LINE_FEED, CARRIAGE_RETURN))
         and are_adjacent(found, opening[1:], closing[:-1], quote)
-        and not holds_newlines(found, opening, closing)
+        and not holds_newlines(found, quote)
     )
 
 
 def is_one_of(values: Bytes, *wanted: int) -> npt.NDArray[np.bool_]:
     """Tell for each value whether it is one of those wanted."""
-    return np.isin(values, np.array(wanted, np.uint8))
+    is_wanted = np.zeros(256, np.bool_)
+    is_wanted[list(wanted)] = True
+    return np.asarray(is_wanted[values])
 
 
 def are_adjacent(found: Bytes, opening: npt.NDArray[Any], closing: npt.NDArray[Any], quote: int) -> bool:
@@ -76,10 +78,11 @@ def are_adjacent(found: Bytes, opening: npt.NDArray[Any], closing: npt.NDArray[A
     return bool(np.all(opening[doubled] - 1 == closing[doubled]))
 
 
-def holds_newlines(found: Bytes, opening: npt.NDArray[Any], closing: npt.NDArray[Any]) -> bool:
-    """Tell whether there is a newline between an opening quote and its closing one."""
-    newlines = np.flatnonzero(found == LINE_FEED)
-    return not np.array_equal(np.searchsorted(newlines, opening), np.searchsorted(newlines, closing))
+def holds_newlines(found: Bytes, quote: int) -> bool:
+    """Tell whether there is a newline between an opening quote and its closing one: an odd number of quotes before."""
+    signs = found[np.flatnonzero((found == quote) | (found == LINE_FEED))]
+    is_quote = signs == quote
+    return bool(np.any(np.cumsum(is_quote)[~is_quote] & 1))
 
 
 def read_table(data: bytes, names: Sequence[str], delimiter: str, quote: str) -> pa.Table:

@@ -5,13 +5,13 @@ from functools import partial
 
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Plan
-from podreduce.encoding.key_hash import HashBuckets, hash_bucket, hash_partition
+from podreduce.encoding.key_hash import HashBuckets, PrefixBuckets, hash_partition
 from podreduce.encoding.key_sampler import KeySampler
 from podreduce.encoding.keys import complete_prefix, key_prefix
 from podreduce.program.calling import bucket_by_program
 from podreduce.program.loading import LoadedProgram
 
-__all__ = ["BucketOf", "check_order", "choose_buckets", "key_sampler", "prefix_bucket", "stable_partition"]
+__all__ = ["BucketOf", "check_order", "choose_buckets", "key_sampler", "stable_partition"]
 
 BucketOf = Callable[[bytes], int]
 """Encoded key → its virtual bucket."""
@@ -28,9 +28,7 @@ def choose_buckets(plan: Plan, program: LoadedProgram) -> tuple[int, BucketOf]:
             stable_partition, partitions=plan.virtual_buckets, elements=plan.partition_key_length
         )
     if plan.partition_key_length is not None:
-        return plan.virtual_buckets, partial(
-            prefix_bucket, buckets=plan.virtual_buckets, elements=plan.partition_key_length
-        )
+        return plan.virtual_buckets, PrefixBuckets(plan.virtual_buckets, plan.partition_key_length)
     return plan.virtual_buckets, HashBuckets(plan.virtual_buckets)
 
 
@@ -38,11 +36,6 @@ def stable_partition(key: bytes, partitions: int, elements: int | None) -> int:
     """Return the partition of an encoded key by its hash alone; a tuple has that of its first `elements` elements."""
     chosen = key if elements is None else complete_prefix(key_prefix(key, elements))
     return hash_partition(chosen, partitions)
-
-
-def prefix_bucket(key: bytes, buckets: int, elements: int) -> int:
-    """Return the bucket of an encoded key: a tuple's first `elements` elements choose it, or any other whole key."""
-    return hash_bucket(key_prefix(key, elements), buckets)
 
 
 def key_sampler(plan: Plan, index: int) -> KeySampler | None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,16 @@ __all__ = ["Given", "default_parameters"]
 
 def default_parameters(**changed: str) -> dict[str, str]:
     """The pipeline's own parameters, some of them changed."""
-    text = find_pipeline("recommendation").read_text("utf-8")
-    return {**yaml.safe_load(text)["spec"]["parameters"], **changed}
+    return {**read_parameters(), **changed}
+
+
+@cache
+def read_parameters() -> dict[str, str]:
+    """Those of the file, which takes long to read as YAML."""
+    parameters: dict[str, str] = yaml.safe_load(find_pipeline("recommendation").read_text("utf-8"))["spec"][
+        "parameters"
+    ]
+    return parameters
 
 
 @dataclass

@@ -1,44 +1,20 @@
-"""The library `implicit` (MIT) on the same matrix, with the same settings: another program for the same model.
-
-It is installed into the test cache, pinned by its hash. Where there is no wheel of it, nothing is compared.
-"""
+"""The library `implicit` (MIT) on the same matrix, with the same settings: another program for the same model."""
 
 import importlib
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
 from podreduce_apps.recommendation.measures import find_hits, measure
-from tests.cluster.paths import CHECKOUT, cache_directory
+from tests.applications.recommendation.oracles import use_oracle
 
-__all__ = ["NoOracleError", "implicit_ndcg"]
-
-REQUIREMENTS = CHECKOUT / "requirements" / "oracles.txt"
-
-
-class NoOracleError(Exception):
-    """The library is not in the cache, and cannot be installed."""
-
-
-def install() -> Path:
-    """The directory with the library, which is installed if it is not there."""
-    directory = cache_directory() / "oracles"
-    if not (directory / "implicit").is_dir():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-        command += ["--only-binary", ":all:", "--target", str(directory), "-r", str(REQUIREMENTS)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            raise NoOracleError(f"implicit cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
-    return directory
+__all__ = ["implicit_ndcg"]
 
 
 def implicit_ndcg(users: np.ndarray, items: np.ndarray, is_train: np.ndarray, parameters: dict[str, str]) -> float:
     """NDCG@10 of the library's lists, over the users with something to predict."""
-    sys.path.append(str(install()))
+    use_oracle("implicit")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says that BLAS has several threads
         als = importlib.import_module("implicit.cpu.als")

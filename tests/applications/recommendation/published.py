@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.applications.recommendation.implicit_oracle import NoOracleError, implicit_ndcg
+from tests.applications.recommendation.implicit_oracle import implicit_ndcg
+from tests.applications.recommendation.ir_measures_oracle import worst_difference
 from tests.applications.recommendation.movielens import NoDataError, draw_train, load_ratings, write_movielens
+from tests.applications.recommendation.oracles import NoOracleError
 from tests.applications.recommendation.planted import planted_error
 from tests.applications.recommendation.runs import run_application, say
 
 TOLERANCE = 0.01
+MEASURE_TOLERANCE = 1e-12
 MEASURES = ("precision@10", "recall@10", "ndcg@10")
 WHOLE = {"minUsersPerItem": "1", "minItemsPerUser": "1", "halfLifeDays": "0", "itemsPerBasket": "1000"}
 
@@ -88,7 +91,7 @@ def main() -> int:
             far += print_table(protocol, metrics)
             far += [] if number else print_ratings(metrics) + compare_implicit(metrics)
         far += compare_shards(data, Path(directory))
-    far += print_planted()
+    far += print_planted() + compare_measures()
     for each in far:
         say(f"outside of the tolerance: {each}")
     return int(bool(far))
@@ -117,6 +120,17 @@ def compare_implicit(metrics: dict) -> list[str]:
     ours = metrics["models"]["als"]["measures"]["ndcg@10"]["mean"]
     say(f"als         ndcg@10 {ours:.4f}, by the library implicit {theirs:.4f}")
     return [] if abs(ours - theirs) <= TOLERANCE else ["als is not what implicit is"]
+
+
+def compare_measures() -> list[str]:
+    """Print by how much measures differ from those of the library ir-measures, and return whether that is too much."""
+    try:
+        worst, count = worst_difference(seed=11)
+    except NoOracleError as error:
+        say(f"skipped: {error}")
+        return []
+    say(f"{count} measures of lists differ from those of the library ir-measures by {worst:.1e} (at most 1e-12)")
+    return [] if worst <= MEASURE_TOLERANCE else ["measures are not those of ir-measures"]
 
 
 def print_planted() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from podreduce_apps.catalog import find_pipeline
 
-__all__ = ["run_application", "say"]
+__all__ = ["run_application", "run_file", "say"]
 
 SECONDS = 3600
 
@@ -22,16 +22,26 @@ def run_application(
     Raises:
         RuntimeError: the run failed. The message has what it printed.
     """
+    seconds = run_file(find_pipeline("recommendation"), data, output, parameters, *options)
+    metrics = output / "report" / "_files" / "metrics.json"
+    return seconds, json.loads(metrics.read_text("utf-8")) if metrics.exists() else {}
+
+
+def run_file(file: Path, data: Path, output: Path, parameters: dict[str, str], *options: str) -> float:
+    """Run a pipeline of this file, and return how many seconds that took.
+
+    Raises:
+        RuntimeError: the run failed. The message has what it printed.
+    """
     given = {"input": f"{data}/", "output": str(output), **parameters}
     words = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
-    command = [sys.executable, "-m", "podreduce_operator.cli.app", "run", str(find_pipeline("recommendation"))]
+    command = [sys.executable, "-m", "podreduce_operator.cli.app", "run", str(file)]
     start = time.perf_counter()
     done = subprocess.run([*command, *words, *options], capture_output=True, text=True, timeout=SECONDS, check=False)
     seconds = time.perf_counter() - start
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
-    metrics = output / "report" / "_files" / "metrics.json"
-    return seconds, json.loads(metrics.read_text("utf-8")) if metrics.exists() else {}
+    return seconds
 
 
 def say(text: str = "") -> None:

@@ -6,6 +6,7 @@ from hashlib import sha256
 import pyarrow as pa
 import pytest
 
+from podreduce_apps.risk import card_tokens
 from podreduce_apps.risk.card_tokens import KEY_VARIABLE, card_name, card_token, find_key, token_numbers
 from podreduce_apps.risk.clean import Clean
 from podreduce_apps.risk.currencies import read_currencies, to_minor_units
@@ -84,7 +85,16 @@ def test_a_card_is_a_keyed_hash_and_its_number_is_nowhere() -> None:
 def test_another_key_gives_other_tokens() -> None:
     cards = pa.array(["9999000000000006"])
 
-    assert token_numbers(cards, KEY)[0] != token_numbers(cards, KEY[::-1])[0]
+    assert token_numbers(cards, KEY, {})[0] != token_numbers(cards, KEY[::-1], {})[0]
+
+
+def test_tokens_of_earlier_batches_are_those_that_would_be_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(card_tokens, "MOST_KNOWN", 5)
+    known: dict[str, int] = {}
+    for first in range(0, 40, 2):
+        cards = pa.array([f"4000 {number % 11:04}" for number in range(first, first + 4)])
+        assert token_numbers(cards, KEY, known).tolist() == token_numbers(cards, KEY, {}).tolist()
+        assert len(known) <= 5 + 4
 
 
 def test_the_key_of_the_environment_comes_first_and_a_short_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,8 @@ from podreduce_apps.recommendation.lists import Ints, build_lists
 __all__ = ["Clean", "read_ratings", "read_times"]
 
 SECONDS_OF_AN_HOUR = 3600
+MOST_DIGITS = 11
+"""A number with more is no time in seconds."""
 SETS = {"train": 0, "test": 1}
 COLUMNS = ("user", "item", "time", "event", "set", "value")
 PLURALS = {"item": "items", "time": "times", "event": "events", "set": "sets", "value": "values"}
@@ -83,7 +85,7 @@ class Clean:
         starts = run_starts(events["user"])
         sizes = np.diff(np.append(starts, events.num_rows))
         hours = hours_of(events["time"].to_numpy())
-        robots = (busiest_hours(starts, sizes, hours) > self.per_hour) | (sizes > self.per_user)
+        robots = (busiest_hours(starts, sizes, hours, self.per_hour) > self.per_hour) | (sizes > self.per_user)
         is_more = self.continues_robot(events["user"][0].as_py())
         robots[0] |= is_more
         self.last_user, self.last_is_robot = events["user"][-1].as_py(), bool(robots[-1])
@@ -114,7 +116,7 @@ class Clean:
 def optional_column(batch: pa.RecordBatch, name: str) -> Any:  # noqa: ANN401 - pyarrow has no types
     """Return a column as text, without nulls: one that is missing is empty."""
     if name not in batch.schema.names:
-        return pa.array([""] * batch.num_rows, pa.string())
+        return pa.repeat(pa.scalar("", pa.string()), batch.num_rows)
     return pc.fill_null(batch.column(name).cast(pa.string()), "")
 
 
@@ -123,7 +125,9 @@ def read_times(texts: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
 
     No time at all is 0; what cannot be read is null.
     """
-    numeric = pc.match_substring_regex(texts, r"^-?\d{1,11}(\.\d+)?$")
+    if pc.all(pc.and_(pc.ascii_is_decimal(texts), pc.less(pc.binary_length(texts), MOST_DIGITS + 1))).as_py():
+        return texts.cast(pa.int64())
+    numeric = pc.match_substring_regex(texts, rf"^-?\d{{1,{MOST_DIGITS}}}(\.\d+)?$")
     seconds = pc.if_else(numeric, pc.replace_substring_regex(texts, r"\..*", ""), None).cast(pa.int64())
     if pc.all(numeric).as_py():
         return seconds
@@ -136,6 +140,8 @@ def read_times(texts: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
 
 def read_ratings(texts: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
     """Return numbers from texts; NaN: no number, or one that is no rating (LARGEST_RATING)."""
+    if not pc.max(pc.binary_length(texts)).as_py():
+        return pa.array(np.full(len(texts), np.nan))
     numeric = pc.match_substring_regex(texts, r"^-?\d{1,4}(\.\d{1,15})?$")
     values = pc.fill_null(pc.if_else(numeric, texts, None).cast(pa.float64()), np.nan)
     return pc.if_else(pc.less_equal(pc.abs(values), LARGEST_RATING), values, np.nan)
@@ -184,9 +190,11 @@ def hours_of(times: Ints) -> Ints:
     return np.where(times == 0, -1 - np.arange(len(times)) + times.min(initial=0), times // SECONDS_OF_AN_HOUR)
 
 
-def busiest_hours(starts: Ints, sizes: Ints, hours: Ints) -> Ints:
-    """Return how many events each user's busiest hour has."""
-    users = np.repeat(np.arange(len(starts)), sizes)
+def busiest_hours(starts: Ints, sizes: Ints, hours: Ints, most: int) -> Ints:
+    """Return how many events each user's busiest hour has; 0 for users with at most so many events in all."""
+    busy = np.flatnonzero(sizes > most)
+    users = np.repeat(busy, sizes[busy])
+    hours = hours[np.repeat(sizes > most, sizes)]
     order = np.lexsort((hours, users))
     by_user, by_hour = users[order], hours[order]
     new = np.ones(len(order), np.bool_)
@@ -210,8 +218,12 @@ def merge_histories(events: pa.Table) -> pa.Table:
 
 def first_rows(times: Ints, sizes: Ints) -> npt.NDArray[np.int64]:
     """Return each group's row with the first time; of several the first."""
-    order = np.lexsort((times, np.repeat(np.arange(len(sizes)), sizes)))
-    return np.asarray(order[np.cumsum(sizes) - sizes])
+    first = np.cumsum(sizes) - sizes
+    several = np.flatnonzero(sizes > 1)
+    rows = np.flatnonzero(np.repeat(sizes > 1, sizes))
+    order = np.lexsort((times[rows], np.repeat(several, sizes[several])))
+    first[several] = rows[order[np.cumsum(sizes[several]) - sizes[several]]]
+    return first
 
 
 def build_histories(rows: pa.Table, starts: Ints) -> pa.Table:

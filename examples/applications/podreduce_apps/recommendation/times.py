@@ -12,15 +12,20 @@ __all__ = ["Times", "find_cut"]
 
 
 class Times:
-    """Counts events by their time."""
-
-    combiner = "sum"
+    """Counts events by their time. There may be as many times as events, so that everything stays in columns."""
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
-        """Return each time with its number of events."""
+        """Return each time with its number of events in the batch."""
         people = batch.filter(pc.is_valid(batch.column("user")))
         times, counts = np.unique(flat_values(people.column("times")).to_numpy(), return_counts=True)
         return pa.table({"key": times, "value": counts.astype(np.int64)})
+
+    def reduce_batch(self, batch: pa.RecordBatch) -> pa.Table:
+        """Return each time with the number of its events."""
+        times = batch.column("key").to_numpy()
+        starts = np.flatnonzero(np.diff(times, prepend=times[:1] - 1))
+        counts = np.add.reduceat(batch.column("value").to_numpy(), starts)
+        return pa.table({"key": times[starts], "value": counts})
 
 
 def find_cut(times: Any, fraction: float) -> int:  # noqa: ANN401 - an Arrow table of the columns key and value

@@ -19,6 +19,8 @@ __all__ = ["KEY_VARIABLE", "card_name", "card_token", "find_key", "token_numbers
 
 KEY_VARIABLE = "RISK_CARD_KEY"
 SHORTEST_KEY = 16
+MOST_KNOWN = 200_000
+"""So many tokens, some 30 MB, are kept for the next batch."""
 
 
 def find_key(parameters: Mapping[str, str]) -> tuple[bytes, bool]:
@@ -38,11 +40,22 @@ def find_key(parameters: Mapping[str, str]) -> tuple[bytes, bool]:
     return chosen, not key
 
 
-def token_numbers(cards: pa.Array, key: bytes) -> npt.NDArray[np.int64]:
-    """Return the token of each card number, as 64 bits. A batch has few cards, and each is hashed once."""
+def token_numbers(cards: pa.Array, key: bytes, known: dict[str, int]) -> npt.NDArray[np.int64]:
+    """Return the token of each card number, as 64 bits.
+
+    Args:
+        cards: a batch, which has few of them.
+        key: of `find_key`.
+        known: tokens of earlier batches, which are not made again; it takes those of this one. It stays small.
+    """
     coded = cards.dictionary_encode()
     cards_once = coded.dictionary.to_pylist()
-    tokens = np.array([int.from_bytes(card_digest(card, key), signed=True) for card in cards_once], np.int64)
+    if len(known) > MOST_KNOWN:
+        known.clear()
+    for card in cards_once:
+        if card not in known:
+            known[card] = int.from_bytes(card_digest(card, key), signed=True)
+    tokens = np.array([known[card] for card in cards_once], np.int64)
     return np.asarray(tokens[coded.indices.to_numpy(zero_copy_only=False)])
 
 

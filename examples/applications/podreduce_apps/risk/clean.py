@@ -29,6 +29,7 @@ class Clean:
     def setup(self, context: JobContext) -> None:
         """Read the currencies and, in a map task, the key for card numbers."""
         self.context = context
+        self.tokens: dict[str, int] = {}
         if context.task.startswith("m"):
             self.currencies = read_currencies(context.parameters["currencies"])
             self.key, is_sample_key = find_key(context.parameters)
@@ -47,7 +48,7 @@ class Clean:
             "id": batch["id"],
             "kind": pa.array(np.full(batch.num_rows, TRANSACTION, np.int8)),
             "time": seconds_of(batch["time"]),
-            "card": pa.array(token_numbers(batch["card"], self.key)),
+            "card": pa.array(token_numbers(batch["card"], self.key, self.tokens)),
             "amount": to_minor_units(batch["amount"], batch["currency"], self.currencies),
         }
         return pa.table(columns | {name: batch[name] for name in TEXTS})

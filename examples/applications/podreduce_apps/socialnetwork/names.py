@@ -34,7 +34,8 @@ class Names:
     def reduce_batch(self, batch: Any) -> Any:  # noqa: ANN401 - likewise
         """Number the names; of several groups of one name the last in the order of texts counts."""
         groups = pa.table(batch).group_by("key", use_threads=False)
-        found = groups.aggregate([("group", "max")]).sort_by("key")  # Arrow promises no order of groups
+        # Arrow promises no order of groups, and the order is what numbers the vertices.
+        found = groups.aggregate([("group", "max")]).sort_by("key")
         first, self.next = self.next, self.next + found.num_rows
         if self.next > MOST_VERTICES:
             raise ValueError(f"there are more than {MOST_VERTICES} vertices: split the graph")

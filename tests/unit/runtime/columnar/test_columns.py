@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from podreduce.columnar import runs as column_runs
 from podreduce.columnar import sorting as column_sorting
-from podreduce.columnar.columns import bisect_keys, canonical_table, sort_rows
+from podreduce.columnar.columns import bisect_keys, canonical_table
 from podreduce.columnar.frames import clip_columns, pack_columns, unpack_columns
+from podreduce.columnar.row_order import sort_rows
 from podreduce.columnar.runs import BATCH_ROWS, cut_batches, merge_tables, sort_table
 from podreduce.columnar.weights import weigh_table
 from podreduce.contract.errors import ProgramError

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from podreduce.columnar import runs as column_runs
-from podreduce.columnar.columns import bucket_rows, canonical_table, sort_rows, unify_tables
+from podreduce.columnar.columns import bucket_rows, canonical_table, unify_tables
 from podreduce.columnar.frames import clip_columns, pack_columns, unpack_columns
 from podreduce.columnar.key_columns import flat_batch, flat_table
+from podreduce.columnar.row_order import sort_rows
 from podreduce.columnar.runs import sort_table
 from podreduce.columnar.sorting import ColumnSorter
 from podreduce.columnar.weights import weigh_table
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.members import describe_key_columns
 from podreduce.encoding.heavy_keys import HeavyKeys
-from podreduce.encoding.key_hash import hash_bucket
+from podreduce.encoding.key_hash import HashBuckets, PrefixBuckets
 from podreduce.encoding.key_range import KeyRange
 from podreduce.encoding.keys import encode_key
-from podreduce.task.bucket_choice import prefix_bucket
 from podreduce.watching import memory
 from tests.support.searching import tries
 from tests.support.task_runs import TaskRun
@@ -80,9 +79,7 @@ def test_rows_are_sorted_as_the_tuples_of_their_keys_and_equal_ones_stay_in_orde
 @given(draw_tables(), st.none() | st.integers(1, 3))
 def test_a_row_has_the_bucket_of_its_tuple(table: pa.Table, elements: int | None) -> None:
     nested = nest(table)
-    bucket_of = (
-        partial(hash_bucket, buckets=50) if elements is None else partial(prefix_bucket, buckets=50, elements=elements)
-    )
+    bucket_of = HashBuckets(50) if elements is None else PrefixBuckets(50, elements)
     found = bucket_rows(nested.column(0).combine_chunks(), bucket_of, elements)
     assert found.tolist() == list(map(bucket_of, keys_of(nested)))
 
@@ -116,7 +113,7 @@ def test_spilled_rows_come_back_in_order(tmp_path: Path, budget_bytes: int) -> N
     rows = [(f"user{number * 7 % 5}", number * 31 % 17, number) for number in range(500)]
     sorter = ColumnSorter(
         buckets=3,
-        bucket_of=partial(prefix_bucket, buckets=3, elements=1),
+        bucket_of=PrefixBuckets(3, 1),
         budget_bytes=budget_bytes,
         scratch_directory=str(tmp_path),
         member=MEMBER,
@@ -130,7 +127,7 @@ def test_spilled_rows_come_back_in_order(tmp_path: Path, budget_bytes: int) -> N
         found.setdefault(bucket, []).extend(tuple(row.values()) for row in flat_table(table).to_pylist())
     expected: dict[int, list[Any]] = {}
     for row in sorted(rows):
-        expected.setdefault(prefix_bucket(encode_key(row[:2]), 3, 1), []).append(row)
+        expected.setdefault(PrefixBuckets(3, 1)(encode_key(row[:2])), []).append(row)
     assert found == expected
     assert (sorter.spills > 0) == (budget_bytes < 1 << 20)
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Program
 from podreduce.encoding.codec import encode_key
-from podreduce.encoding.key_hash import hash_bucket, hash_partition
+from podreduce.encoding.key_hash import PrefixBuckets, hash_bucket, hash_partition
 from podreduce.encoding.keys import key_prefix
 from podreduce.program.loading import LoadedProgram, load_program
-from podreduce.task.bucket_choice import check_order, choose_buckets, key_sampler, prefix_bucket, stable_partition
+from podreduce.task.bucket_choice import check_order, choose_buckets, key_sampler, stable_partition
 from tests.support.builders.plans import make_plan
 from tests.unit.runtime.encoding.test_codec import KEYS
 
@@ -46,9 +46,9 @@ def test_other_keys_have_other_prefixes(left: Any, right: Any, elements: int) ->
 
 
 def test_a_tuples_first_elements_choose_its_bucket() -> None:
-    buckets = {prefix_bucket(encode_key(("user", second)), 1024, 1) for second in (0, 1.5, "b", ("c",), None)}
+    buckets = {PrefixBuckets(1024, 1)(encode_key(("user", second))) for second in (0, 1.5, "b", ("c",), None)}
     assert len(buckets) == 1
-    assert buckets != {prefix_bucket(encode_key(("user2", 0)), 1024, 1)}
+    assert buckets != {PrefixBuckets(1024, 1)(encode_key(("user2", 0)))}
 
 
 @given(KEYS, KEYS, st.integers(1, 4096))
@@ -62,7 +62,7 @@ def test_by_hash_a_prefix_is_where_the_tuple_of_its_elements_is(first: Any, seco
 
 
 def test_a_key_that_is_no_tuple_chooses_as_a_whole() -> None:
-    assert prefix_bucket(encode_key("user"), 1024, 1) == hash_bucket(encode_key("user"), 1024)
+    assert PrefixBuckets(1024, 1)(encode_key("user")) == hash_bucket(encode_key("user"), 1024)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_key_that_is_no_tuple_chooses_as_a_whole() -> None:
         (
             (REDUCE,),
             {"virtual_buckets": 64, "partition_key_length": 1},
-            (64, prefix_bucket(encode_key(("a", 1)), 64, 1)),
+            (64, PrefixBuckets(64, 1)(encode_key(("a", 1)))),
         ),
         (
             (REDUCE,),
