@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from podreduce.columnar.int_sorting import LEAST_ROWS, sort_ints
 from podreduce.columnar.key_columns import (
     KEY,
     bucket_tuples,
@@ -208,6 +209,10 @@ def sort_rows(keys: pa.Array) -> NDArray[np.int64]:
         return sort_by_fields(keys.flatten())
     if pa.types.is_fixed_size_binary(keys.type) and keys.null_count == 0 and keys.type.byte_width:
         return sort_fixed_width(as_rows(keys))
+    if pa.types.is_int64(keys.type) and keys.null_count == 0 and len(keys) >= LEAST_ROWS:
+        of_ints = sort_ints(keys.to_numpy())
+        if of_ints is not None:
+            return of_ints
     order = pc.array_sort_indices(keys, order="ascending", null_placement="at_start")
     rows: NDArray[np.int64] = order.to_numpy(zero_copy_only=False).astype(np.int64)
     return rows
