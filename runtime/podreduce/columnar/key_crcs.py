@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from podreduce.columnar.number_crcs import crc32_of_numbers, order_bits
 from podreduce.columnar.text_numbers import Texts
 from podreduce.encoding.key_hash import FIBONACCI, HashBuckets, PrefixBuckets
 from podreduce.encoding.keys import BYTES, END, NO_REST, NUMBER, STR, TUPLE
@@ -21,7 +22,6 @@ from podreduce.encoding.keys import BYTES, END, NO_REST, NUMBER, STR, TUPLE
 __all__ = ["bucket_columns"]
 
 POLYNOMIAL: Final = 0xEDB88320
-SIGN: Final = np.uint64(1 << 63)
 LOW_BITS: Final = np.uint64(0xFFFFFFFF)
 INVERTED: Final = np.uint32(0xFFFFFFFF)
 EXACT_INT: Final = 2**53
@@ -62,22 +62,34 @@ def can_be_hashed(field: pa.Array) -> bool:
     if pa.types.is_int64(kind):
         numbers = field.to_numpy(zero_copy_only=False)
         return max(-int(numbers.min()), int(numbers.max())) <= EXACT_INT
-    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+    if is_text(field):
         texts = Texts(field)
         return texts.longest() <= LONGEST and not texts.has_zeros()
     return False
 
 
+def is_text(field: pa.Array) -> bool:
+    """Tell whether a field's values are str or bytes."""
+    return bool(pa.types.is_string(field.type) or pa.types.is_binary(field.type))
+
+
+def as_doubles(field: pa.Array) -> NDArray[np.float64]:
+    """Return the numbers of a field."""
+    return np.asarray(field.to_numpy(zero_copy_only=False).astype(np.float64))
+
+
 def hash_part(fields: Sequence[pa.Array], begin: bytes, end: bytes) -> Crcs:
     """Return the CRC-32 of each row's encoded key."""
+    if not begin and not is_text(fields[0]):
+        return crc32_of_numbers(order_bits(as_doubles(fields[0])))
     crcs = np.full(len(fields[0]), INVERTED)
     crcs = add_bytes(crcs, begin)
     for field in fields:
-        if pa.types.is_string(field.type) or pa.types.is_binary(field.type):
+        if is_text(field):
             crcs = add_texts(add_bytes(crcs, STR if pa.types.is_string(field.type) else BYTES), Texts(field))
             crcs = add_bytes(crcs, END if begin else b"")
         else:
-            for column in encode_numbers(field.to_numpy(zero_copy_only=False).astype(np.float64)):
+            for column in encode_numbers(as_doubles(field)):
                 crcs = add_column(crcs, column)
     return add_bytes(crcs, end) ^ INVERTED
 
@@ -107,10 +119,8 @@ def add_column(crcs: Crcs, column: NDArray[np.uint8] | np.uint32) -> Crcs:
 
 def encode_numbers(numbers: NDArray[np.float64]) -> Iterator[NDArray[np.uint8] | np.uint32]:
     """Yield the ten bytes of each encoded number: the first of all of them, and so on."""
-    raw = (numbers + 0.0).view(np.uint64)  # -0.0 is 0.0
-    ordered = np.where(raw & SIGN, ~raw, raw | SIGN)
     yield np.uint32(NUMBER[0])
-    yield from ordered.astype(">u8").view(np.uint8).reshape(-1, 8).T
+    yield from order_bits(numbers).astype(">u8").view(np.uint8).reshape(-1, 8).T
     yield np.uint32(NO_REST[0])
 
 

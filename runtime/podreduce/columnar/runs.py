@@ -5,6 +5,7 @@ stably, which only merges. Values of a key keep the order of the runs. A key lar
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -42,11 +43,13 @@ def sort_table(
         yield 0, table
         return
     by_row = bucket_rows(keys, bucket_of, elements)[order]
-    places = np.argsort(by_row, kind="stable")
-    edges = np.searchsorted(by_row[places], np.arange(buckets + 1))
-    for bucket in range(buckets):
-        if edges[bucket] < edges[bucket + 1]:
-            yield bucket, table.take(order[places[edges[bucket] : edges[bucket + 1]]])
+    order = order[np.argsort(by_row, kind="stable")]
+    edges = np.concatenate(([0], np.cumsum(np.bincount(by_row, minlength=buckets)))).tolist()
+    table = table.take(order)  # slices of it cost nothing
+    del keys, order, by_row
+    for bucket, (start, end) in enumerate(pairwise(edges)):
+        if start < end:
+            yield bucket, table.slice(start, end - start)
 
 
 def write_frames(blob: BlobWriter, bucket: int, table: pa.Table) -> None:
@@ -54,9 +57,13 @@ def write_frames(blob: BlobWriter, bucket: int, table: pa.Table) -> None:
     rows = max(table.num_rows * FRAME_BYTES // max(table.nbytes, 1), 1)
     for start in range(0, table.num_rows, rows):
         part = table.slice(start, rows)
-        keys = part.column(0)
-        places = sorted({number * len(keys) // SAMPLED_KEYS for number in range(SAMPLED_KEYS)})
-        blob.append(pack_columns(bucket, part), [encoded_key(keys, place) for place in places])
+        blob.append(pack_columns(bucket, part), sample_keys(part.column(0)) if blob.samples_keys else ())
+
+
+def sample_keys(keys: pa.ChunkedArray) -> list[bytes]:
+    """Return some of a frame's keys, encoded, the first among them."""
+    places = sorted({number * len(keys) // SAMPLED_KEYS for number in range(SAMPLED_KEYS)})
+    return [encoded_key(keys, place) for place in places]
 
 
 class ColumnRun:

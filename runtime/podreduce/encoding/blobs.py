@@ -136,6 +136,11 @@ class BlobWriter:
         self._frames = 0
         self._stride = 1
 
+    @property
+    def samples_keys(self) -> bool:
+        """Whether `append` needs keys: only in total order."""
+        return self._sampler is not None
+
     def append(self, frame: StoredFrame, keys: Sequence[bytes] = (), sizes: Sequence[int] | None = None) -> None:
         """Write one frame.
 

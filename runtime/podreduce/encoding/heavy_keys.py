@@ -44,6 +44,11 @@ class HeavyKeys:
         self._open = (0, 0)
         self.encoded_bytes = 0
 
+    @property
+    def least_bytes(self) -> int:
+        """The bytes that a key must exceed to be among the heaviest so far."""
+        return self._least
+
     def add_frame(self, bucket: int, keys: Sequence[bytes], counts: Sequence[int], sizes: Sequence[int]) -> None:
         """Add a frame with at least one group: `counts[i]` values of `keys[i]`, encoded in `sizes[i]` bytes."""
         lengths, groups = list(map(len, keys)), len(keys)

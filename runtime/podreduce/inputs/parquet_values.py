@@ -11,6 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce.columnar.key_columns import one_array
 from podreduce.columnar.python_types import as_python
 from podreduce.contract.errors import InputError
 from podreduce.inputs.record_block import RecordBlock, Salvaged, Undecodable
@@ -74,7 +75,7 @@ def to_batch(rows: pa.Table, columns: list[str]) -> pa.RecordBatch:
         CANNOT_CONVERT: a value is invalid.
     """
     selected = rows.select(columns)
-    batch = pa.record_batch([column.combine_chunks() for column in selected.columns], schema=selected.schema)
+    batch = pa.record_batch([one_array(column) for column in selected.columns], schema=selected.schema)
     batch.validate(full=True)
     return batch
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 from podreduce.contract.texts import render_count
 from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.csv_fields import csv_field
-from podreduce.outputs.fields import ESCAPES, json_text, text_field
+from podreduce.outputs.fields import (
+    ESCAPES,
+    LEAST_LARGE_FLOAT,
+    LEAST_PLAIN_FLOAT,
+    encode_json_lines,
+    json_text,
+    text_field,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -134,6 +141,8 @@ def column_text(column: "pa.Array", style: ColumnStyle) -> "pa.Array":
         return style.strings(strings, has_any(strings, style.special))
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return column.cast(pa.large_string())
+    if pa.types.is_float64(kind) or pa.types.is_float32(kind):
+        return float_column_text(column.cast(pa.float64()), style)
     try:
         values = to_python(column)
     except (ValueError, OverflowError, ImportError, pa.ArrowException):  # nanoseconds, or years after 9999
@@ -141,6 +150,19 @@ def column_text(column: "pa.Array", style: ColumnStyle) -> "pa.Array":
             f"a column of type {kind} has a value that Python cannot hold: cast it to timestamp('us') or string"
         ) from None
     return pa.array([None if value is None else style.other(value) for value in values], pa.large_string())
+
+
+def float_column_text(column: "pa.Array", style: ColumnStyle) -> "pa.Array":
+    """Return a column of doubles as large_string; all of them at once, but for those that need another form."""
+    import numpy as np  # noqa: PLC0415 - only columnar jobs need it
+    import pyarrow as pa  # noqa: PLC0415
+
+    values, sizes = column.to_pylist(), np.abs(column.to_numpy(zero_copy_only=False))
+    texts: list[str | None] = [*encode_json_lines(values).decode().split("\n")[:-1]]
+    for place in np.flatnonzero(~((sizes >= LEAST_PLAIN_FLOAT) & (sizes < LEAST_LARGE_FLOAT))).tolist():
+        value = values[place]
+        texts[place] = None if value is None else style.other(value)
+    return pa.array(texts, pa.large_string())
 
 
 def has_any(strings: "pa.Array", special: bytes) -> bool:

@@ -29,6 +29,8 @@ __all__ = [
     "ALIKE",
     "BARE",
     "ESCAPES",
+    "LEAST_LARGE_FLOAT",
+    "LEAST_PLAIN_FLOAT",
     "TEXT_WRITERS",
     "WRITERS",
     "are_flat_arrays",
@@ -51,6 +53,8 @@ ARRAYS = frozenset((tuple, list))
 CANNOT_ENCODE = (OverflowError, ValueError)
 """What msgspec raises for an int of more than 64 bits, an int of thousands of digits, or a lone surrogate."""
 STR_ALONE = frozenset((str,))
+LEAST_PLAIN_FLOAT, LEAST_LARGE_FLOAT = 1e-4, 1e16
+"""Floats from the first to below the second, and their negatives, are written by `repr` without an exponent."""
 
 
 def text_field(field: Any) -> str:  # noqa: ANN401 - anything the program yields
@@ -114,7 +118,7 @@ def int_text(value: int) -> str:
 
 def float_text(value: float) -> str:
     """Return a float as JSON. Without an exponent msgspec writes the same as `repr`, seven times as fast."""
-    if 1e-4 <= value < 1e16 or -1e16 < value <= -1e-4:  # noqa: PLR2004 - where repr begins to write exponents
+    if LEAST_PLAIN_FLOAT <= value < LEAST_LARGE_FLOAT or -LEAST_LARGE_FLOAT < value <= -LEAST_PLAIN_FLOAT:
         return encode_json(value).decode()
     return repr(value) if math.isfinite(value) else f'"{name_of_float(value)}"'
 

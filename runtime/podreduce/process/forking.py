@@ -33,9 +33,10 @@ def import_batches() -> None:
     """Import what tasks with batches of columns need in addition, after `import_columns`.
 
     With its first array pyarrow also imports pandas, where that is installed: a third of a second of CPU time, which
-    each copy would take again.
+    each copy would take again. Its `acero` is what the first `group_by` of a table imports.
     """
     import pyarrow as pa  # noqa: PLC0415 - as above
+    import pyarrow.acero  # noqa: PLC0415 - as above
 
     import podreduce.inputs.parquet_rows  # noqa: PLC0415 - as above
     import podreduce.task.map_batches  # noqa: PLC0415 - likewise

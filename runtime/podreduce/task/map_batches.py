@@ -13,7 +13,7 @@ import pyarrow as pa
 from podreduce.columnar.columns import canonical_table
 from podreduce.columnar.runs import write_frames
 from podreduce.columnar.sorting import ColumnSorter
-from podreduce.columnar.weights import weigh_table
+from podreduce.columnar.weights import gather_pieces, weigh_pieces
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.texts import render_count
 from podreduce.encoding.blobs import BlobSummary, BlobWriter
@@ -80,9 +80,10 @@ class ColumnBuffer:
     def finish(self, write: Callable[[bytes], object]) -> BlobSummary:
         """Write everything as a blob to `write`; call it once, last."""
         blob = BlobWriter(write, buckets=self._buckets, sampler=self._sampler)
-        for bucket, table in self._sorter.tables():
-            write_frames(blob, bucket, table)
-            weigh_table(self.heavy_keys, bucket, table, self._key_elements)
+        for pieces in gather_pieces(self._sorter.tables()):
+            for bucket, table in pieces:
+                write_frames(blob, bucket, table)
+            weigh_pieces(self.heavy_keys, pieces, self._key_elements)
         return blob.finish()
 
 

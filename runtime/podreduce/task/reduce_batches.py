@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from podreduce.columnar.frames import unpack_columns
+from podreduce.columnar.frames import unpack_together
 from podreduce.columnar.key_columns import flat_batch
 from podreduce.columnar.runs import cut_batches
 from podreduce.columnar.sorting import ColumnSorter
@@ -48,10 +48,15 @@ class ColumnInput:
 
     def add_blob(self, frames: Iterable[StoredFrame]) -> None:
         """Add one map output's frames; call it in map index order."""
+        for table in unpack_together(self._counted(frames)):
+            self._sorter.add(table)
+
+    def _counted(self, frames: Iterable[StoredFrame]) -> Iterator[StoredFrame]:
+        """Yield the frames, and count what they hold."""
         for stored in frames:
-            self._sorter.add(unpack_columns(stored))
             self.records += stored.rows
             self.stored_bytes += len(stored.body)
+            yield stored
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield all rows in key order; rows of one key in (map index, position) order. Once, after the last blob."""

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["SideInputs"]
 
 FETCH_THREADS: Final = 4
-WAIT_SECONDS: Final = 0.05
+FIRST_WAIT_SECONDS: Final = 0.002
+MOST_WAIT_SECONDS: Final = 0.05
 
 Open: TypeAlias = Callable[[str], ObjectStore]
 Beat: TypeAlias = Callable[[], None]
@@ -205,9 +206,11 @@ def holding(path: Path, beat: Beat) -> Iterator[None]:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        wait_seconds = FIRST_WAIT_SECONDS
         while not try_lock(descriptor):
             beat()
-            time.sleep(WAIT_SECONDS)
+            time.sleep(wait_seconds)
+            wait_seconds = min(2 * wait_seconds, MOST_WAIT_SECONDS)
         yield
     finally:
         os.close(descriptor)

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from podreduce.columnar import runs as column_runs
 from podreduce.columnar import sorting as column_sorting
 from podreduce.columnar.columns import bisect_keys, canonical_table
-from podreduce.columnar.frames import clip_columns, pack_columns, unpack_columns
+from podreduce.columnar.frames import FRAME_BYTES, clip_columns, pack_columns, unpack_columns, unpack_together
 from podreduce.columnar.row_order import sort_rows
 from podreduce.columnar.runs import BATCH_ROWS, cut_batches, merge_tables, sort_table
-from podreduce.columnar.weights import weigh_table
+from podreduce.columnar.weights import gather_pieces, weigh_pieces
 from podreduce.contract.errors import ProgramError
 from podreduce.encoding.blobs import read_footer, read_frames
 from podreduce.encoding.heavy_keys import HeavyKeys
-from podreduce.encoding.key_hash import hash_bucket
+from podreduce.encoding.key_hash import HashBuckets, hash_bucket
 from podreduce.encoding.key_range import KeyRange
 from podreduce.encoding.key_sampler import KeySampler
 from podreduce.encoding.keys import encode_key
@@ -263,8 +263,57 @@ def test_the_heaviest_keys_of_batches_are_told(
 def test_of_many_keys_only_the_heaviest_are_told() -> None:
     keys = sorted([f"{n:05}" for n in range(20_000)] + ["heavy"] * 5000)
     heavy_keys = HeavyKeys()
-    weigh_table(heavy_keys, 0, pa.table({"key": keys, "value": range(25_000)}))
+    weigh_pieces(heavy_keys, [(0, pa.table({"key": keys, "value": range(25_000)}))])
     assert [(each.key, each.values) for each in heavy_keys.heaviest()] == [("heavy", 5000)]
+
+
+PIECES = st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 40), min_size=1, max_size=30)), max_size=6)
+
+
+@given(PIECES)
+@example([(0, [7]), (0, [7]), (1, [7])])
+def test_pieces_weighed_together_weigh_what_each_does_by_itself(pieces: list[tuple[int, list[int]]]) -> None:
+    tables = [(bucket, pa.table({"key": [f"{n:0{n}}" for n in sorted(keys)]})) for bucket, keys in sorted(pieces)]
+    together, one_by_one = HeavyKeys(), HeavyKeys()
+    for gathered in gather_pieces(iter(tables)):
+        weigh_pieces(together, gathered)
+    for piece in tables:
+        weigh_pieces(one_by_one, [piece])
+    assert together.heaviest() == one_by_one.heaviest()
+    assert together.encoded_bytes == one_by_one.encoded_bytes
+
+
+@pytest.mark.parametrize("rows", [1, FRAME_BYTES // 64, FRAME_BYTES // 8])
+def test_pieces_are_gathered_in_order_and_no_further_than_needed(rows: int) -> None:
+    pieces = [(bucket, pa.table({"key": np.full(rows, bucket)})) for bucket in range(40)]
+    gathered = list(gather_pieces(iter(pieces)))
+    assert [piece for some in gathered for piece in some] == pieces
+    assert len(gathered) == {1: 1, FRAME_BYTES // 64: 5, FRAME_BYTES // 8: 40}[rows]
+
+
+def test_a_table_sorted_into_buckets_is_copied_once() -> None:
+    table = pa.table({"key": np.arange(1000)[::-1].copy(), "value": np.arange(1000)})
+    parts = [part for _, part in sort_table(table, 16, HashBuckets(16))]
+    assert len(parts) == 16
+    assert len({part.column(1).chunk(0).buffers()[1].address for part in parts}) == 1
+
+
+def rows_of(tables: list[pa.Table]) -> list[Any]:
+    return [row for table in tables for row in table.to_pylist()]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 60)), max_size=12))
+def test_small_frames_come_as_few_tables_of_the_same_rows(frames: list[tuple[bool, int]]) -> None:
+    kinds = {True: pa.int64(), False: pa.string()}
+    tables = [pa.table({"key": pa.array(range(rows)).cast(kinds[is_int])}) for is_int, rows in frames]
+    found = list(unpack_together(pack_columns(0, table) for table in tables))
+    assert rows_of(found) == rows_of(tables)
+    assert len(found) == len(list(itertools.groupby(is_int for is_int, _ in frames)))
+
+
+def test_large_frames_stay_apart() -> None:
+    large = pack_columns(0, pa.table({"key": np.random.default_rng(1).random(FRAME_BYTES // 16)}))
+    assert [table.num_rows for table in unpack_together([large] * 3)] == [FRAME_BYTES // 16] * 3
 
 
 @pytest.mark.parametrize(

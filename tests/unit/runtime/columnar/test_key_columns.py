@@ -18,7 +18,7 @@ from podreduce.columnar.key_columns import flat_batch, flat_table
 from podreduce.columnar.row_order import sort_rows
 from podreduce.columnar.runs import sort_table
 from podreduce.columnar.sorting import ColumnSorter
-from podreduce.columnar.weights import weigh_table
+from podreduce.columnar.weights import weigh_pieces
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.members import describe_key_columns
 from podreduce.encoding.heavy_keys import HeavyKeys
@@ -135,7 +135,7 @@ def test_spilled_rows_come_back_in_order(tmp_path: Path, budget_bytes: int) -> N
 def test_a_heavy_key_is_counted_by_the_columns_that_choose_its_partition() -> None:
     table = pa.table({"u": ["a"] * 3 + ["b"] * 300, "t": range(303), "text": ["x" * 50] * 303})
     heavy = HeavyKeys(key_elements=1)
-    weigh_table(heavy, 0, canonical_table(table, MEMBER, ["u", "t"]), 1)
+    weigh_pieces(heavy, [(0, canonical_table(table, MEMBER, ["u", "t"]))], 1)
     assert [(each.key, each.values) for each in heavy.heaviest()] == [("('b',)", 300), ("('a',)", 3)]
 
 

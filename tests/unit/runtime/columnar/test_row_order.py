@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -88,3 +89,27 @@ def test_digits_are_cut_and_joined_without_losing_one(parts: list[tuple[int, int
         start += piece.bits
     assert (found, start) == (whole, sum(bits for _, bits in parts))
     assert all(piece.bits <= room for each in digits for piece in cut_digits(each, room))
+
+
+@pytest.mark.parametrize("rows", [100, 100_000])
+@pytest.mark.parametrize("kind", ["random", "far apart", "runs", "in order", "with nulls", "a slice"])
+def test_a_column_of_ints_has_arrows_order(kind: str, rows: int) -> None:
+    random = np.random.default_rng(rows)
+    numbers = random.integers(-(2**20), 2**20, rows)
+    runs = np.concatenate([np.sort(each) for each in np.array_split(numbers, 7)])
+    column = {
+        "random": pa.array(numbers),
+        "far apart": pa.array(random.integers(-(2**63), 2**63 - 1, rows)),
+        "runs": pa.array(runs),
+        "in order": pa.array(np.sort(numbers)),
+        "with nulls": pa.array(numbers, mask=numbers % 7 == 0),
+        "a slice": pa.array(np.concatenate((numbers, numbers))).slice(rows // 2, rows),
+    }[kind]
+    expected = pc.array_sort_indices(column, order="ascending", null_placement="at_start")
+    assert sort_rows(column).tolist() == expected.to_pylist()
+
+
+@given(st.lists(st.lists(st.integers(-3, 3)), max_size=20))
+def test_rows_in_runs_are_merged_and_equal_ones_stay_in_order(runs: list[list[int]]) -> None:
+    rows = [number for run in runs for number in sorted(run)]
+    assert sort_rows(pa.array(rows, pa.int64())).tolist() == in_order(rows)

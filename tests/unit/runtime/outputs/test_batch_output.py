@@ -77,6 +77,21 @@ def test_a_row_of_csv_has_a_field_for_each_column(batch: pa.RecordBatch) -> None
     assert written("CSV", batch) == written_by_record("CSV", rows)
 
 
+EDGES = [1e-4, np.nextafter(1e-4, 0), 1e16, np.nextafter(1e16, 0), 0.0, 5e-324, 1.7e308, np.inf, np.nan, 1 / 3, 7.0]
+
+
+@pytest.mark.parametrize("output_format", ["Text", "JSONLines", "CSV"])
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.float16()])
+def test_floats_are_written_as_one_by_one_where_their_form_changes(output_format: str, kind: pa.DataType) -> None:
+    with np.errstate(over="ignore"):
+        edges = np.array([*EDGES, *(-edge for edge in EDGES)]).astype(kind.to_pandas_dtype())
+    plain = pa.array(edges, kind)
+    for column in (plain, pa.concat_arrays([pa.nulls(2, kind), plain, pa.nulls(1, kind)]).slice(1), pa.nulls(3, kind)):
+        batch = pa.record_batch({"key": column, "value": column})
+        pairs = pairs_of(batch) if output_format != "CSV" else [((key,), (value,)) for key, value in pairs_of(batch)]
+        assert written(output_format, batch) == written_by_record(output_format, pairs)
+
+
 def test_json_lines_have_all_columns() -> None:
     batch = pa.RecordBatch.from_pydict({"a": [1, 2], 'b"': ["x", None], "c": [0.5, 1e300]})
     assert written("JSONLines", batch) == b'{"a":1,"b\\"":"x","c":0.5}\n{"a":2,"b\\"":null,"c":1e+300}\n'
