@@ -74,7 +74,7 @@ def test_records_are_named_and_cut() -> None:
     assert describe_record("s3://b/a", "byte", 17, "tab\t") == "s3://b/a at byte 17: 'tab\\t'"
     long = describe_record("s3://b/a", "byte", 17, "x" * 5000)
     assert len(long) < RECORD_LENGTH + 60
-    assert long.endswith("(5002 characters)")
+    assert long.endswith("(5,002 characters)")
     assert describe_key(("a", 1)) == "key ('a', 1)"
 
 
