@@ -115,7 +115,7 @@ def test_each_default_is_in_its_description_because_kubectl_explain_shows_no_oth
     assert untold(schema_of(names)["properties"]["spec"], "spec") == []
 
 
-WIDE_COLUMNS = ["Percent", "Left", "Installation", "Run", "Reason", "Started", "Ended", "Took", "Failures", "Skipped"]
+WIDE_COLUMNS = ["Percent", "Left", "Run", "Reason", "Started", "Ended", "Took", "Failures", "Skipped", "Installation"]
 """Besides the others, with --output wide."""
 
 

@@ -1,12 +1,14 @@
 """The commands about a pipeline and a schedule: what each prints of one that runs, failed or is complete, whole."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from podreduce_operator.api.times import render_time
 from podreduce_operator.cli.cluster.connection import Connection, open_connection
 from podreduce_operator.cli.cluster.diagnose import show_diagnosis
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
@@ -74,6 +76,8 @@ def job_of(step: str, job: dict[str, Any], run: Path | None = None, iteration: i
     if iteration:
         labels["podreduce.dev/iteration"] = str(iteration)
     job["metadata"] |= {"name": name, "uid": f"uid-{name}", "labels": labels}
+    if "wave" in job["status"]:
+        job["status"]["wave"]["observedAt"] = render_time(time.time())
     if run is not None:
         job["status"]["postMortem"] = {"uri": f"file://{run}/post-mortem.json"}
     return owned_by(job, "MapReducePipeline", "web", PIPELINE_UID)

@@ -97,7 +97,7 @@ def test_a_reduce_runs_over_maps_that_ran_again(tmp_path: Path) -> None:
     reduces = run.reduce_all(maps)
     run.store.delete_prefix("data/")
     task = reduces[1].task
-    with pytest.raises(CommandError, match=r"is gone .3 of 3 maps.*--maps runs the 3 maps here first") as caught:
+    with pytest.raises(CommandError, match=r"is gone .3 of 3 maps.*--maps runs 3 maps here first") as caught:
         again(run, task, tmp_path / "gone")
     assert caught.value.exit_code is CommandExit.FAILED
     copy = copy_run(recorded(run), task, tmp_path / "replay", with_maps=True)
