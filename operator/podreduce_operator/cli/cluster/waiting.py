@@ -30,6 +30,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 )
 from podreduce_operator.cli.report import render_success
 from podreduce_operator.cli.terminal import complain, fit, say
+from podreduce_operator.cli.watcher import first_line
 from podreduce_operator.cli.wording import render_seconds
 from podreduce_operator.policy.run_state import is_condition_true
 
@@ -121,7 +122,7 @@ def tell_failures(status: Mapping[str, Any]) -> Iterator[str]:
     failed = sum(read_tasks(status, task_type).get("failed", 0) for task_type in TaskType)
     last = next(iter(status.get("failures") or ()), None)
     if failed and last is not None:
-        yield f"{render_count(failed, 'failed attempt')}, the last of {last['task']}: {last['message']}"
+        yield f"{render_count(failed, 'failed attempt')}, the last of {last['task']}: {first_line(last['message'])}"
 
 
 def describe_with_tasks(manifest: Mapping[str, Any]) -> str:

@@ -91,7 +91,10 @@ async def test_a_submission_that_names_no_run_keeps_the_one_of_the_cluster(
         ),
         (running_job(runId="2"), "run 2 has not begun"),
         (
-            running_job() | {"status": running_job()["status"] | {"failures": [FAILURE]}},
+            running_job()
+            | {
+                "status": running_job()["status"] | {"failures": [FAILURE | {"message": f"{FAILURE['message']}\nmore"}]}
+            },
             f"Mapping; 1 failed attempt, the last of m-3: {FAILURE['message']}, map 4/16, reduce 0/4",
         ),
     ],
