@@ -39,7 +39,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.cluster import provider
 from tests.cluster.build import BuildError, program
@@ -51,7 +51,9 @@ from tests.support.searching import SEED, drawn
 from tests.support.virtual_time import VirtualTimeLoop
 
 # Wall-clock figures decide no test: a busy machine is no failure. A plain run draws the same cases each time.
-settings.register_profile("podreduce", deadline=None, derandomize=SEED == 0)
+settings.register_profile(
+    "podreduce", deadline=None, derandomize=SEED == 0, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("podreduce")
 
 TOLD = "told"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from podreduce.encoding.key_hash import hash_bucket
 from podreduce.inputs import blocks
 from podreduce.rows import row_stores as groups
 from podreduce.task import bucket_choice, reduce_task
@@ -125,7 +126,7 @@ def test_search_finds_groups_that_a_spill_forgets(monkeypatch: pytest.MonkeyPatc
 
 
 def test_search_finds_a_key_that_is_in_another_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_choice, "hash_partition", bucket_choice.hash_bucket)
+    monkeypatch.setattr(bucket_choice, "hash_partition", hash_bucket)
     assert any(map(find_difference, map(draw_job, range(2 * FEW_JOBS))))
 
 
