@@ -62,6 +62,8 @@ for pid in filter(str.isdecimal, os.listdir('/proc')):
 GO_ON = f"os.environ.get('{SCRATCH_DIRECTORY}', '/tmp') + '/go-on'"
 """In Python: the path of the file that ends slowness."""
 
+GATED = {"spec": {"schedulingGates": [{"name": "example.com/admission"}]}}
+"""The pod template of pods that wait until `open_gate`."""
 SHARED_PROCESSES = {"spec": {"shareProcessNamespace": True}}
 """A pod template: without it nobody in a container can kill its first process."""
 
@@ -178,6 +180,11 @@ class JobWorld:
         """Change fields of a job's spec."""
         change = ("--type=merge", "--patch", json.dumps({"spec": spec}))
         self.cluster.kubectl("patch", "mrj", name, *change, "--namespace", self.namespace)
+
+    def open_gate(self, pod: str) -> None:
+        """Let a pod that was created with `GATED` be scheduled."""
+        lift = '[{"op": "remove", "path": "/spec/schedulingGates"}]'
+        self.cluster.kubectl("patch", "pod", pod, "--type=json", "--patch", lift, "--namespace", self.namespace)
 
     def job(self, name: str) -> dict[str, Any]:
         """Return the MapReduceJob."""

@@ -246,7 +246,7 @@ def look_at_failed(person: Person, lengths: str, told: list[str]) -> None:
     world = person.world
     assert re.match(rf"the step lengths: {lengths}\.py:\d+: ValueError: invalid literal", told[0])
     assert told[1].startswith("at the record: s3://")
-    assert told[2].endswith(f"then podreduce rerun mrp/web -n {world.namespace}")
+    assert told[2].endswith(f"then apply the file, and podreduce rerun mrp/web -n {world.namespace}")
     world.cluster.wait_for(lambda: "postMortem" in world.job(lengths)["status"], "the post-mortem", timeout=60)
     findings = json.loads(person.prints("diagnose", "mrp/web", "-o", "json"))
     assert (findings["pipeline"], findings["unknown"]) == ("web", [])

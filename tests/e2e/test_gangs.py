@@ -4,15 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.jobs import WORD_COUNT, JobWorld
+from tests.e2e.jobs import GATED, WORD_COUNT, JobWorld
 from tests.e2e.kueue import GROUP_LABEL, GROUP_SIZE
 from tests.e2e.oracle import count_words, read_words
 
 pytestmark = pytest.mark.e2e
-
-GATE = "example.com/admission"
-GATED = {"spec": {"schedulingGates": [{"name": GATE}]}}
-LIFT = '[{"op": "remove", "path": "/spec/schedulingGates"}]'
 
 
 def groups(world: JobWorld, name: str, kind: str) -> dict[str, list[dict[str, Any]]]:
@@ -41,7 +37,7 @@ def admit(world: JobWorld, pods: list[dict[str, Any]]) -> None:
     """Lift the gates of these pods."""
     for pod in pods:
         name = pod["metadata"]["name"]
-        world.cluster.kubectl("patch", "pod", name, "--namespace", world.namespace, "--type=json", "--patch", LIFT)
+        world.open_gate(name)
 
 
 def admit_the_rest(world: JobWorld, name: str, kind: str) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -37,7 +37,7 @@ from podreduce_operator.pods.pod_names import (
     hash_run,
 )
 from tests.cluster.images import Images
-from tests.e2e.jobs import WORD_COUNT, JobWorld
+from tests.e2e.jobs import GATED, WORD_COUNT, JobWorld
 from tests.e2e.oracle import count_words, read_words
 from tests.support.builders.plans import make_plan
 from tests.support.builders.tasks import map_task, reduce_task
@@ -268,12 +268,12 @@ def point_at_the_api_server(hostile: JobWorld) -> None:
 
 
 def spoil_pages(hostile: JobWorld) -> None:
-    """Write over the page of a plan between its writing and the start of its task."""
-    prefix = prepare(hostile, "spoiled-page")
+    """Write over the page of a plan after its writing and before the start of its task."""
+    prefix = prepare(hostile, "spoiled-page", podTemplate=GATED)
     hostile.patch("spoiled-page", suspend=False)
-    keys: Callable[[], bool] = lambda: prefix + PLAN_KEY in hostile.keys(BUCKET, prefix)  # noqa: E731
-    hostile.cluster.wait_for(keys, "the plan")
+    pod = hostile.cluster.wait_for(lambda: next(iter(hostile.pods("spoiled-page")), None), "its pod")
     put(hostile, prefix + shard_page_key(0), b'{"shards":[{"index":0,"pieces":[]}]}')
+    hostile.open_gate(pod["metadata"]["name"])
 
 
 @pytest.mark.timeout(1200)

@@ -202,7 +202,7 @@ def test_a_heavy_key_and_a_low_parallelism_are_found() -> None:
     job["status"]["skew"] = [{"key": "'the'", "share": 0.61, "partition": 2}]
     found = texts(make_case(job))
     assert "the key 'the' has 61% of the shuffled data, and r-2 takes it all" in found
-    assert "12 map tasks are left, and spec.parallelism lets 4 run at a time" in found
+    assert "12 map tasks left, and spec.parallelism lets 4 run at a time" in found
 
 
 def test_failed_attempts_of_a_run_that_goes_on_say_when_they_are_tried_again() -> None:
