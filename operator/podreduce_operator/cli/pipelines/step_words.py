@@ -49,7 +49,8 @@ def describe_loop(loop: Mapping[str, Any], *, in_columns: bool) -> str:
     In columns: `rank         12/30       0.0031`, and how the loop has ended.
     """
     recent = loop.get("recent") or [{}]
-    name, values = loop["name"], ", ".join(recent[-1].get("values", ()))
+    known = recent[-1].get("values", ())
+    name, values = loop["name"], ", ".join(value or "-" for value in known) if any(known) else ""
     done, most = loop["iteration"], loop["maxIterations"]
     if not in_columns:
         text = f"loop {name}: {render_state(loop)}, {done} of {render_count(most, 'iteration')}"

@@ -9,6 +9,7 @@ import pytest
 
 from podreduce_operator.cli.pipelines.graph import Edge, EdgeKind, GraphStep, Known, StepGraph, StepMark, build_graph
 from podreduce_operator.cli.pipelines.live_list import STATES, LiveList
+from podreduce_operator.cli.pipelines.step_words import describe_loop
 from podreduce_operator.cli.pipelines.view import LinesOfSteps, StepsWatcher
 from podreduce_operator.cli.progress import RunProgress
 from podreduce_operator.cluster.local.notices import EventRecorded
@@ -105,3 +106,9 @@ def test_what_begins_is_told_after_what_it_waited_for() -> None:
     watcher = StepsWatcher("pagerank", {"spread", "sum"}, told)
     watcher.take_status(status("Complete", "Running", "Running", "Running", iteration=3))
     assert told.said == ["seed", "rank", "top"]
+
+
+@pytest.mark.parametrize(("values", "shown"), [(["", ""], ""), (["", "0.5"], "-, 0.5"), (["0"], "0"), ([], "")])
+def test_a_value_that_an_iteration_does_not_have_is_a_dash(values: list[str], shown: str) -> None:
+    loop = {"name": "als", "iteration": 1, "maxIterations": 9, "state": "Running", "recent": [{"values": values}]}
+    assert describe_loop(loop, in_columns=True).split(maxsplit=2)[2:] == ([shown] if shown else [])
