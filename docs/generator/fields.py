@@ -9,11 +9,8 @@ from docs.generator.tables import clean, table
 from podreduce_operator.api.crd import (
     JOBS,
     PIPELINES,
-    VERSION,
     ResourceNames,
-    load_crd,
     schema_of,
-    schema_of_version,
 )
 from podreduce_operator.api.spec import LIVE_FIELDS
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
@@ -41,15 +38,11 @@ OF_TEMPLATES = re.compile(r"spec\.(job|pipeline)Template\.spec\.")
 """The fields that are described with the jobs and the pipelines."""
 
 
-def list_pipeline_fields(part: str) -> str:
-    """Return the fields of a pipeline's spec or status, without those of its steps that are a job's."""
-    schema = schema_of_version(load_crd(PIPELINES), VERSION)["properties"][part]
-    if part == "status":
-        found = [(f"`{path}`", kind, text) for path, kind, _, text in iter_fields(schema, part)]
-        return table(("field", "type", "what it says"), *found)
-    own = [each for each in iter_fields(schema, part) if is_of_pipelines(each[0])]
-    head = ("field", "type", "default", "what it does")
-    return table(head, *((f"`{path}`", kind, default, text) for path, kind, default, text in own))
+def list_pipeline_fields() -> str:
+    """Return the fields of a pipeline's spec, without those of its steps that are a job's."""
+    fields = iter_fields(schema_of(PIPELINES)["properties"]["spec"], "spec")
+    own = ((f"`{path}`", kind, default, text) for path, kind, default, text in fields if is_of_pipelines(path))
+    return table(("field", "type", "default", "what it does"), *own)
 
 
 def is_of_pipelines(path: str) -> bool:

@@ -15,7 +15,7 @@ from docs.generator.packages import draw_layers, list_packages
 from docs.generator.pictures import draw_pagerank
 from docs.generator.settings import list_chart_settings
 from docs.generator.tables import table
-from podreduce_operator.api.crd import SCHEDULES
+from podreduce_operator.api.crd import PIPELINES, SCHEDULES
 from podreduce_operator.cli.cluster.errors import CommandExit
 
 PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -50,8 +50,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "metric-labels": list_metric_labels,
     "metrics": list_metrics,
     "packages": list_packages,
-    "pipeline-fields": lambda: list_pipeline_fields("spec"),
-    "pipeline-status-fields": lambda: list_pipeline_fields("status"),
+    "pipeline-fields": list_pipeline_fields,
+    "pipeline-status-fields": lambda: list_fields("status", PIPELINES),
     "schedule-fields": lambda: list_fields("spec", SCHEDULES),
     "schedule-status-fields": lambda: list_fields("status", SCHEDULES),
     "spec-fields": lambda: list_fields("spec"),

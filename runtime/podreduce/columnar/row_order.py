@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from podreduce.columnar.number_crcs import order_bits
 from podreduce.columnar.text_numbers import number_texts
 
 __all__ = ["sort_rows"]
@@ -112,8 +113,7 @@ def digits_of(field: pa.Array) -> "Digits | pa.Array":
         plain = field.fill_null(False if pa.types.is_boolean(kind) else 0)
         numbers = plain.to_numpy(zero_copy_only=False).astype(np.int64).view(np.uint64) ^ SIGN
     elif pa.types.is_float64(kind):
-        raw = field.fill_null(0.0).to_numpy(zero_copy_only=False).view(np.uint64)
-        numbers = np.where(raw & SIGN, ~raw, raw | SIGN)
+        numbers = order_bits(field.fill_null(0.0).to_numpy(zero_copy_only=False))
     else:
         return field
     return field if numbers is None else shifted(numbers, field)

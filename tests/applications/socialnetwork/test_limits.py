@@ -12,7 +12,6 @@ from podreduce_apps.socialnetwork.adjacency import Adjacency
 from podreduce_apps.socialnetwork.drawing import Picture
 from podreduce_apps.socialnetwork.exports import MEASURES, write_gexf, write_graphml
 from podreduce_apps.socialnetwork.hits import Hits, StartHits
-from podreduce_apps.socialnetwork.names import Names
 from podreduce_apps.socialnetwork.pagerank import PageRank, StartPageRank
 from podreduce_apps.socialnetwork.report_tables import describe_protocol
 from podreduce_apps.socialnetwork.summary import describe_convergence
@@ -97,19 +96,6 @@ def test_a_graph_without_vertices_is_refused_by_name() -> None:
 
     with pytest.raises(ValueError, match="no vertices"):
         Adjacency().setup(PlainContext(names=empty))
-
-
-@pytest.mark.parametrize("cut", [1, 77, 1000])
-def test_vertices_are_numbered_in_the_order_of_their_names_wherever_batches_are_cut(cut: int) -> None:
-    names = sorted(f"v{number * 7919 % 100_003}" for number in range(1000))
-    rows = pa.table({"key": [name for name in names for _ in range(3)], "group": ["", "b", "a"] * len(names)})
-    task, parts = Names(), []
-    task.setup(PlainContext())
-
-    for start in range(0, rows.num_rows, 3 * cut):
-        parts.extend(task.reduce_batch(rows.slice(start, 3 * cut).to_batches()[0]).to_pylist())
-
-    assert parts == [{"vertex": number, "name": name, "group": "b"} for number, name in enumerate(names)]
 
 
 @pytest.mark.parametrize("name", ["a\x01b", "\x0b", "tab\tand\x1f", "no\ufffechar", "Ünï<&>\"'", "\U0001f600"])

@@ -47,3 +47,16 @@ def test_vertices_have_the_numbers_of_their_names_in_order(seed: int, copies: in
     assert [row["vertex"] for row in found] == list(range(len(names)))
     assert [row["name"] for row in found] == ordered
     assert [row["group"] for row in found] == ["right" if name in names[::3] else "" for name in ordered]
+
+
+@pytest.mark.parametrize("cut", [1, 77, 1000])
+def test_vertices_are_numbered_in_the_order_of_their_names_wherever_batches_are_cut(cut: int) -> None:
+    names = sorted(f"v{number * 7919 % 100_003}" for number in range(1000))
+    rows = pa.table({"key": [name for name in names for _ in range(3)], "group": ["", "b", "a"] * len(names)})
+    task, parts = Names(), []
+    task.setup(Counting())
+
+    for start in range(0, rows.num_rows, 3 * cut):
+        parts.extend(task.reduce_batch(rows.slice(start, 3 * cut).to_batches()[0]).to_pylist())
+
+    assert parts == [{"vertex": number, "name": name, "group": "b"} for number, name in enumerate(names)]

@@ -12,7 +12,7 @@ from podreduce_operator.api.owners import read_controller
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.kinds import JOB, KINDS, SCHEDULE, Reference
 from podreduce_operator.cli.cluster.resources import read_resource, uid_of
-from podreduce_operator.cli.cluster.run_facts import Ending, find_ending, spec_of, status_of
+from podreduce_operator.cli.cluster.run_facts import Ending, find_ending, spec_of, status_of, wanted_run_id
 from podreduce_operator.cli.terminal import complain, say
 
 if TYPE_CHECKING:
@@ -70,20 +70,20 @@ async def rerun(
             f"{reference}: --replace is for jobs: a pipeline replaces what it wrote", CommandExit.INVALID
         )
     manifest = await read_resource(connection, reference)
-    spec, status = spec_of(manifest), status_of(manifest)
-    new = run_id or next_run_id(spec.get("runId", "1"))
-    if new in {spec.get("runId", "1"), status.get("runId")}:
+    known, status = wanted_run_id(manifest), status_of(manifest)
+    new = run_id or next_run_id(known)
+    if new in {known, status.get("runId")}:
         raise CommandError(f"{reference}: {new} is its run already: choose another --run-id", CommandExit.INVALID)
     warn_of_owner(reference, manifest)
     if status and find_ending(manifest) is None:
-        confirm(f"run {spec.get('runId', '1')} of {reference} is in progress and will be aborted", is_sure=is_sure)
+        confirm(f"run {known} of {reference} is in progress and will be aborted", is_sure=is_sure)
     change: dict[str, Any] = {"runId": new}
     if replace_output:
         change["output"] = {"ifExists": "Replace"}
     version = {"resourceVersion": manifest["metadata"]["resourceVersion"]}
     await connection.patch(reference.kind, reference.name, {"metadata": version, "spec": change})
     warn_of_output(reference, manifest, replace_output=replace_output)
-    if spec.get("suspend"):
+    if spec_of(manifest).get("suspend"):
         complain(
             f"{reference} is suspended: run {new} begins after {connection.place.command('resume', str(reference))}"
         )

@@ -13,7 +13,7 @@ from podreduce_operator.cli.cluster.listing import render_age
 from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.printing import align, print_resources
 from podreduce_operator.cli.cluster.resources import read_resource, uid_of
-from podreduce_operator.cli.cluster.run_facts import spec_of, status_of
+from podreduce_operator.cli.cluster.run_facts import status_of, wanted_run_id
 from podreduce_operator.cli.terminal import complain, say, terminal_width
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.policy.run_state import current_run_id
@@ -66,7 +66,7 @@ async def read_events(connection: "Connection", reference: Reference, manifest: 
 
 def run_mark(job: Json) -> str:
     """Return what the names of all pods of a job's run contain."""
-    return f"-{hash_run(uid_of(job), current_run_id(status_of(job), spec_of(job).get('runId', '1')))}-"
+    return f"-{hash_run(uid_of(job), current_run_id(status_of(job), wanted_run_id(job)))}-"
 
 
 def parse_events(found: Iterable[Mapping[str, Any]], reference: Reference, mark: str) -> list[Event]:

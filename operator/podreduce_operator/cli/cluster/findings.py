@@ -12,7 +12,7 @@ from podreduce_operator.cli.cluster.kinds import JOB, KINDS, PIPELINE
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.remedies import CLUSTER_REMEDIES, IN_JOB, IN_PROGRAM
 from podreduce_operator.cli.cluster.resources import name_of
-from podreduce_operator.cli.cluster.run_facts import spec_of, status_of
+from podreduce_operator.cli.cluster.run_facts import spec_of, status_of, wanted_run_id
 from podreduce_operator.cli.local_runs.names import is_local
 from podreduce_operator.model.pods import PodView
 
@@ -84,7 +84,7 @@ class Case:
             return rerun
         is_own = read_controller(self.job["metadata"]) is None
         if reason in IN_PROGRAM and is_own and "archive" in (spec_of(self.job).get("program") or {}):
-            run_id = next_run_id(str(spec_of(self.job).get("runId", "1")))
+            run_id = next_run_id(wanted_run_id(self.job))
             return f"podreduce submit it again, with --set spec.runId={run_id}"
         return f"apply the file, and {rerun}"
 

@@ -17,13 +17,16 @@ from podreduce_operator.cli.cluster.findings import Case, Finding
 from podreduce_operator.cli.cluster.remedies import IN_JOB, NOT_STARTED
 from podreduce_operator.cli.cluster.run_facts import (
     Ending,
+    count_tasks,
     find_ending,
+    find_last_failure,
     find_wait,
     is_wanted_run,
     message_of,
     read_duration,
     read_tasks,
     spec_of,
+    wanted_run_id,
 )
 from podreduce_operator.cli.report import SKEWED_SHARE, explains
 from podreduce_operator.cli.wording import render_bytes, render_seconds
@@ -106,7 +109,7 @@ def find_untaken(case: Case) -> Iterator[Finding]:
 
 def find_unnoticed_ends(case: Case) -> Iterator[Finding]:
     """Find that all pods of a run have ended, and its status still calls tasks active: nobody writes it."""
-    active = sum(read_tasks(case.status, task_type).get("active", 0) for task_type in TaskType)
+    active = count_tasks(case.status, "active")
     written = parse_time((case.status.get("wave") or {}).get("observedAt"))
     if has_ended(case) or not active or written is None or case.now - written < SILENT_SECONDS:
         return
@@ -121,10 +124,9 @@ def find_unnoticed_ends(case: Case) -> Iterator[Finding]:
 
 def find_not_begun(case: Case) -> Iterator[Finding]:
     """Find a new run that has not begun."""
-    wanted = spec_of(case.job).get("runId", "1")
     if case.status and not is_wanted_run(case.job):
         known = case.status.get("runId")
-        text = f"run {wanted} is asked for, and has not begun: the status is of run {known}"
+        text = f"run {wanted_run_id(case.job)} is asked for, and has not begun: the status is of run {known}"
         yield Finding(text=text, details=[*tell_warnings(case)], command=case.command("status", "--watch"))
 
 
@@ -140,7 +142,7 @@ def find_failure(case: Case) -> Iterator[Finding]:
     reason, message = message_of(case.status, "Failed")
     if not reason:
         return
-    last = next(iter(case.status.get("failures") or ()), None)
+    last = find_last_failure(case.status)
     if last is None or not explains(last, reason):
         remedy = case.remedies.get(reason, f"docs/troubleshooting.md says what {reason} means")
         yield Finding(text=f"{reason}: {message}", remedy=f"{remedy}; then {case.describe_next_run(reason)}")
@@ -216,10 +218,10 @@ def find_waiting_pods(case: Case) -> Iterator[Finding]:
 
 def find_failed_attempts(case: Case) -> Iterator[Finding]:
     """Find attempts that failed in a run that goes on, or has become complete."""
-    failed = sum(read_tasks(case.status, task_type).get("failed", 0) for task_type in TaskType)
+    failed = count_tasks(case.status, "failed")
     if not failed or is_condition_true(case.status, "Failed"):
         return
-    last = next(iter(case.status.get("failures") or ()), None)
+    last = find_last_failure(case.status)
     details = [] if last is None else [f"the last one: {tell_error(last)}", *tell_record(last)]
     again = case.status.get("nextAttemptAt")
     if again is not None and not has_ended(case):

@@ -15,7 +15,7 @@ from podreduce.contract.texts import render_count
 from podreduce_operator.cli.cluster.errors import CommandError
 from podreduce_operator.cli.cluster.log_lines import render_log
 from podreduce_operator.cli.cluster.resources import list_pods_of, uid_of
-from podreduce_operator.cli.cluster.run_facts import spec_of, status_of
+from podreduce_operator.cli.cluster.run_facts import spec_of, status_of, wanted_run_id
 from podreduce_operator.cli.cluster.run_store import RunStore, open_run_store, read_post_mortem
 from podreduce_operator.cli.cluster.task_names import parse_task
 from podreduce_operator.cli.terminal import complain, say
@@ -106,7 +106,7 @@ async def collect_logs(connection: "Connection", manifest: Json, options: LogOpt
 
 async def find_pods(connection: "Connection", manifest: Json, task: TaskRef | None) -> tuple[list[PodView], list[str]]:
     """Return the pods of the run that the status describes, and a note if they may not be listed."""
-    run_hash = hash_run(uid_of(manifest), read_run_id(status_of(manifest)) or str(spec_of(manifest).get("runId", "1")))
+    run_hash = hash_run(uid_of(manifest), read_run_id(status_of(manifest)) or wanted_run_id(manifest))
     try:
         pods = await list_pods_of(connection, manifest)
     except CommandError as error:

@@ -12,6 +12,7 @@ from podreduce_operator.cli.cluster.kinds import JOB, PIPELINE, SCHEDULE, Kind
 from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.printing import align, print_resources
 from podreduce_operator.cli.cluster.run_facts import (
+    count_tasks,
     find_wait,
     message_of,
     read_duration,
@@ -84,7 +85,7 @@ def left_of(manifest: Manifest, _: float) -> str:
 
 def failed_attempts(manifest: Manifest, _: float) -> str:
     """Return how many attempts have failed."""
-    return str(sum(read_tasks(status_of(manifest), task_type).get("failed", 0) for task_type in TaskType))
+    return str(count_tasks(status_of(manifest), "failed"))
 
 
 def records_of(manifest: Manifest, _: float) -> str:

@@ -4,7 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from podreduce_operator.cli.cluster.kinds import PIPELINE, Reference
-from podreduce_operator.cli.cluster.run_facts import find_wait, message_of, read_duration, spec_of, status_of
+from podreduce_operator.cli.cluster.run_facts import (
+    find_wait,
+    message_of,
+    read_duration,
+    status_of,
+    wanted_run_id,
+)
 from podreduce_operator.cli.cluster.tree import Branch
 from podreduce_operator.cli.pipelines.step_words import describe_loop, describe_step
 from podreduce_operator.cli.wording import render_ratio, render_seconds
@@ -47,7 +53,7 @@ def describe_head(manifest: Mapping[str, Any], status: Mapping[str, Any], now: f
 
 def explain(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Branch]:
     """Yield why the run waits, is suspended or has failed."""
-    wanted = spec_of(manifest).get("runId", "1")
+    wanted = wanted_run_id(manifest)
     if status and status.get("runId") != wanted:
         yield Branch(text=f"run {wanted} is asked for, and has not begun")
     reason, message = find_wait(status)

@@ -13,7 +13,9 @@ from podreduce_operator.policy.run_state import current_run_id, find_condition, 
 __all__ = [
     "SUPERSEDING",
     "Ending",
+    "count_tasks",
     "find_ending",
+    "find_last_failure",
     "find_wait",
     "is_wanted_run",
     "message_of",
@@ -21,6 +23,7 @@ __all__ = [
     "read_tasks",
     "spec_of",
     "status_of",
+    "wanted_run_id",
 ]
 
 Json = dict[str, Any]
@@ -86,9 +89,14 @@ def find_ending(manifest: Mapping[str, Any]) -> Ending | None:
     return Ending.SUSPENDED if is_seen and spec.get("suspend") and is_condition_true(status, "Suspended") else None
 
 
+def wanted_run_id(manifest: Mapping[str, Any]) -> str:
+    """Return the `runId` in the spec, or its default."""
+    return str(spec_of(manifest).get("runId", "1"))
+
+
 def is_wanted_run(manifest: Mapping[str, Any]) -> bool:
     """Tell whether the status is of a run that was made for the `runId` in the spec."""
-    status, wanted = status_of(manifest), str(spec_of(manifest).get("runId", "1"))
+    status, wanted = status_of(manifest), wanted_run_id(manifest)
     return "runId" in status and status["runId"] == current_run_id(status, wanted)
 
 
@@ -101,6 +109,16 @@ def find_wait(status: Mapping[str, Any]) -> tuple[str, str]:
 def read_tasks(status: Mapping[str, Any], task_type: TaskType) -> Json:
     """Return the counts of the tasks of one type; empty before the plan."""
     return status.get(task_type.value) or {}
+
+
+def count_tasks(status: Mapping[str, Any], count: str) -> int:
+    """Return a count, such as `active` or `failed`, of all types of tasks together."""
+    return sum(read_tasks(status, task_type).get(count, 0) for task_type in TaskType)
+
+
+def find_last_failure(status: Mapping[str, Any]) -> Json | None:
+    """Return the failed attempt that the status lists first: the newest. None if it lists none."""
+    return next(iter(status.get("failures") or ()), None)
 
 
 def read_duration(status: Mapping[str, Any], now: float) -> float | None:

@@ -18,6 +18,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     read_tasks,
     spec_of,
     status_of,
+    wanted_run_id,
 )
 from podreduce_operator.cli.cluster.tree import Branch
 from podreduce_operator.cli.wording import render_bytes, render_seconds
@@ -69,9 +70,8 @@ def render_head(manifest: Mapping[str, Any], status: Mapping[str, Any], now: flo
 
 def explain(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Branch]:
     """Yield why the run waits, is suspended or has failed."""
-    spec = spec_of(manifest)
     if status and not is_wanted_run(manifest):
-        yield Branch(text=f"run {spec.get('runId', '1')} is asked for, and has not begun")
+        yield Branch(text=f"run {wanted_run_id(manifest)} is asked for, and has not begun")
     reason, message = find_wait(status)
     if reason:
         yield Branch(text=f"waits: {reason}: {message}")

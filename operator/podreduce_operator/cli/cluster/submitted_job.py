@@ -8,7 +8,7 @@ from podreduce_operator.cli.cluster.changes import next_run_id
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.kinds import JOB, Reference
 from podreduce_operator.cli.cluster.place import Place
-from podreduce_operator.cli.cluster.run_facts import find_ending, is_wanted_run, spec_of, status_of
+from podreduce_operator.cli.cluster.run_facts import find_ending, is_wanted_run, spec_of, status_of, wanted_run_id
 from podreduce_operator.cli.cluster.waiting import describe_with_tasks, wait_for_one
 from podreduce_operator.cli.terminal import complain
 from podreduce_operator.digests.pinned_digests import digest_pinned
@@ -52,15 +52,15 @@ async def keep_run_id(connection: "Connection", job: Json) -> Json:
         return job
     namespace = metadata.get("namespace") or connection.namespace
     known = await replace(connection, namespace=namespace).get(JOB, metadata["name"])
-    run_id = FIRST_RUN if known is None else spec_of(known).get("runId", FIRST_RUN)
+    run_id = FIRST_RUN if known is None else wanted_run_id(known)
     return job if run_id == FIRST_RUN else {**job, "spec": {**job["spec"], "runId": run_id}}
 
 
 def describe_applied(place: Place, job: Mapping[str, Any]) -> str:
     """Return what applying a job has done, and the next command."""
-    metadata, spec = job["metadata"], spec_of(job)
+    metadata = job["metadata"]
     applied = f"{Reference(kind=JOB, name=metadata['name'])} in the namespace {metadata['namespace']} is applied"
-    run_id = str(spec.get("runId", FIRST_RUN))
+    run_id = wanted_run_id(job)
     again = f"submit with --set spec.runId={next_run_id(run_id)}"
     ending, is_pinned = find_ending(job), is_pinned_otherwise(job)
     if ending is not None and ending.is_end:

@@ -19,7 +19,9 @@ from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.remedies import PIPELINE_REMEDIES
 from podreduce_operator.cli.cluster.run_facts import (
     Ending,
+    count_tasks,
     find_ending,
+    find_last_failure,
     find_wait,
     is_wanted_run,
     message_of,
@@ -27,6 +29,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     read_tasks,
     spec_of,
     status_of,
+    wanted_run_id,
 )
 from podreduce_operator.cli.report import render_success
 from podreduce_operator.cli.terminal import complain, fit, say
@@ -106,9 +109,9 @@ def find_rest(reference: Reference, manifest: Mapping[str, Any]) -> Ending | Non
 
 def describe(manifest: Mapping[str, Any]) -> str:
     """Return where a run stands, in a line that changes only with its phase or what it waits for."""
-    status, spec = status_of(manifest), spec_of(manifest)
+    status = status_of(manifest)
     if "runId" in status and not is_wanted_run(manifest):
-        return f"run {spec.get('runId', '1')} has not begun"
+        return f"run {wanted_run_id(manifest)} has not begun"
     told = ": ".join(word for word in find_wait(status) if word)
     not_understood = message_of(status, "SpecNotUnderstood")[1]
     active = ", ".join(status.get("active", ()))
@@ -119,8 +122,7 @@ def describe(manifest: Mapping[str, Any]) -> str:
 
 def tell_failures(status: Mapping[str, Any]) -> Iterator[str]:
     """Yield how many attempts have failed, and the error of the last one. A run may try for minutes before it fails."""
-    failed = sum(read_tasks(status, task_type).get("failed", 0) for task_type in TaskType)
-    last = next(iter(status.get("failures") or ()), None)
+    failed, last = count_tasks(status, "failed"), find_last_failure(status)
     if failed and last is not None:
         yield f"{render_count(failed, 'failed attempt')}, the last of {last['task']}: {first_line(last['message'])}"
 
