@@ -4,12 +4,9 @@ Rule: pure. The order is the API server's: unknown fields, defaults, schema, and
 Rules whose message starts with `CLUSTER_ONLY` are skipped, because a local run also takes paths and file:// URIs.
 """
 
-import re
-from collections.abc import Container, Iterable, Iterator, Mapping
-from functools import cache, lru_cache
-from typing import Any
-
-import msgspec
+from collections.abc import Container, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES, ResourceNames
 from podreduce_operator.api.crd import schema_of as schema_of_kind
@@ -22,6 +19,9 @@ from podreduce_operator.api.crd_schema import (
     iter_unknown_fields,
 )
 from podreduce_operator.api.validation_messages import explain_error, explain_unknown
+
+if TYPE_CHECKING:
+    import cel
 
 __all__ = [
     "CLUSTER_ONLY",
@@ -36,11 +36,6 @@ __all__ = [
 
 CLUSTER_ONLY = "on a cluster "
 """The start of the message of a CEL rule that only the API server applies."""
-
-KEPT_VERDICTS = 4096
-"""How many verdicts of rules are kept."""
-
-SELF_PATH = re.compile(r"\bself\b(?:\.\w+)*")
 
 DNS_SUBDOMAIN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 STRING_MAP = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -157,44 +152,12 @@ def applies_locally(rule: Mapping[str, str]) -> bool:
 
 def rule_holds(rule: str, value: Any) -> bool:  # noqa: ANN401 - any JSON value
     """Evaluate a CEL rule with `value` as `self`."""
-    return encoded_holds(rule, msgspec.json.encode(prune(value, find_paths(rule))))
-
-
-@lru_cache(KEPT_VERDICTS)
-def encoded_holds(rule: str, encoded: bytes) -> bool:
-    """Evaluate a CEL rule with a JSON value. The jobs of a loop's iterations differ in few fields."""
-    from celpy.adapter import json_to_cel  # noqa: PLC0415 - an extra's, and slow to import
-
-    return bool(compile_rule(rule).evaluate({"self": json_to_cel(msgspec.json.decode(encoded))}))
+    return bool(compile_rule(rule).execute({"self": value}))
 
 
 @cache
-def find_paths(rule: str) -> tuple[tuple[str, ...], ...]:
-    """Return the fields of `self` that a rule reads, each as a path; the empty path is the whole of it."""
-    return tuple({tuple(path.split(".")[1:]) for path in SELF_PATH.findall(rule)})
+def compile_rule(rule: str) -> "cel.Program":
+    """Return the rule's program."""
+    import cel  # noqa: PLC0415 - an extra's, and slow to import
 
-
-def prune(value: Any, paths: Iterable[tuple[str, ...]]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value with only what lies at these paths. A path may go on below a value that has no fields."""
-    if not isinstance(value, Mapping) or () in paths:
-        return value
-    below: dict[str, list[tuple[str, ...]]] = {}
-    for first, *rest in paths:
-        below.setdefault(first, []).append(tuple(rest))
-    return {name: prune(value[name], inner) for name, inner in below.items() if name in value}
-
-
-@cache
-def compile_rule(rule: str) -> Any:  # noqa: ANN401 - celpy.Runner, which is untyped
-    """Return the rule's program.
-
-    A compiled rule is ten times as fast as an interpreted one, which matters for a thousand URIs. But in cel-python
-    0.5 the compiled has() gives a bool that the compiled && and ! refuse, so rules with has() are interpreted. It has
-    one parser, which makes the trees of the first runner: those of the compiled one are for both.
-    """
-    import celpy  # noqa: PLC0415 - an extra's, and slow to import
-    from celpy.celparser import CELParser  # noqa: PLC0415 - likewise
-
-    CELParser(tree_class=celpy.CompiledRunner.tree_node_class)
-    environment = celpy.Environment(runner_class=celpy.InterpretedRunner if "has(" in rule else celpy.CompiledRunner)
-    return environment.program(environment.compile(rule))
+    return cel.compile(rule)

@@ -3,20 +3,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celpy.adapter import json_to_cel
-from celpy.celparser import CELParser
 
 from podreduce_operator.api.crd import API_VERSION, GROUP, KIND, PLURAL, VERSION, job_schema, load_crd, read_crd
-from podreduce_operator.api.crd_schema import iter_rule_problems
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.api.validation import (
     CLUSTER_ONLY,
     InvalidJobError,
-    compile_rule,
-    find_paths,
-    find_schema_problems,
-    prune,
-    rule_holds,
     validate_job,
 )
 from tests.support.crd_cases import CRD_CASES, DEFAULTED_SPEC, JOB_CRD, NAMED_INPUTS, REFUSED, VALID_SPEC
@@ -31,31 +23,6 @@ def test_local_validation_agrees_with_the_table(case: ManifestCase) -> None:
     with pytest.raises(InvalidJobError) as refusal:
         validate_job(case.manifest())
     assert {problem.path for problem in refusal.value.problems} == {case.refused_at}
-
-
-FITTING = [case for case in CRD_CASES if not find_schema_problems(case.manifest())]
-
-
-@pytest.mark.parametrize("case", FITTING[::9], ids=lambda case: case.id)
-def test_a_rule_sees_what_it_reads_though_the_rest_is_left_out(case: ManifestCase) -> None:
-    def agrees(rule: str, value: Any) -> bool:
-        return rule_holds(rule, value) is bool(compile_rule(rule).evaluate({"self": json_to_cel(value)}))
-
-    assert not list(iter_rule_problems(job_schema(), case.manifest(), "", agrees, lambda _rule: True))
-
-
-@pytest.mark.parametrize(
-    ("rule", "pruned"),
-    [
-        ("self.a == 1", {"a": 1}),
-        ("has(self.b.c) && self.b.c.startsWith('x')", {"b": {"c": "xy"}}),
-        ("self.b.c == 'x' || size(self.b) == 2", {"b": {"c": "xy", "d": 2}}),
-        ("size(self) == 3", {"a": 1, "b": {"c": "xy", "d": 2}, "itself": [1]}),
-        ("self.itself.all(x, x == 1) || !has(self.e)", {"itself": [1]}),
-    ],
-)
-def test_of_a_value_a_rule_gets_the_fields_that_it_names(rule: str, pruned: Any) -> None:
-    assert prune({"a": 1, "b": {"c": "xy", "d": 2}, "itself": [1]}, find_paths(rule)) == pruned
 
 
 def iter_rules(schema: dict[str, Any]) -> list[dict[str, str]]:
@@ -117,13 +84,6 @@ def test_named_inputs_get_their_defaults() -> None:
     assert "input" not in spec
     spec = validate_job(JOB_CRD.case("side", changes={"sideInputs": NAMED_INPUTS}).manifest())["spec"]
     assert [each["encodingErrors"] for each in spec["sideInputs"]] == ["Strict", "Strict"]
-
-
-@pytest.mark.parametrize("rules", [("has(self.a)", "self.a == 1"), ("self.a == 1", "has(self.a)")])
-def test_rules_hold_in_any_order(rules: tuple[str, str]) -> None:
-    CELParser.CEL_PARSER = None  # as in a new process
-    compile_rule.cache_clear()
-    assert all(rule_holds(rule, {"a": 1}) for rule in rules)
 
 
 def test_defaults_are_those_of_the_design() -> None:

@@ -15,7 +15,7 @@ def test_without_its_extra_the_command_says_what_to_install() -> None:
 
 
 def test_starting_the_command_imports_nothing_slow() -> None:
-    slow = "{'rich.progress', 'yaml', 'celpy', 'jsonschema', 'obstore', 'kopf', 'kubernetes', 'aiohttp', 'asyncio'}"
+    slow = "{'rich.progress', 'yaml', 'cel', 'jsonschema', 'obstore', 'kopf', 'kubernetes', 'aiohttp', 'asyncio'}"
     script = f"import sys; import podreduce_operator.cli.commands; print(sorted({slow} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
 
