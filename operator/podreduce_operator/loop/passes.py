@@ -21,6 +21,7 @@ __all__ = ["MIN_PAUSE_SECONDS", "Passes", "Wait", "Worker", "wait_for_wake"]
 
 MIN_PAUSE_SECONDS = 0.02
 MAX_PAUSE_SECONDS = 1.0
+BRIEF_SECONDS = 0.02
 FIRST_RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 60.0
 
@@ -134,7 +135,7 @@ class Passes(Generic[WorkerT]):
     async def run(self, key: JobKey, worker: WorkerT) -> None:
         """Make a pass when the resource is woken or due, until it is gone or nothing more is due.
 
-        Observing takes at most half of the time. The next event starts a new loop.
+        Observing takes at most half of the time, or twenty milliseconds an action. The next event starts a new loop.
         """
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
@@ -154,8 +155,15 @@ class Passes(Generic[WorkerT]):
                 self.workers.pop(key, None)
                 return
             worker.due_at = self.monotonic() + (0.0 if worker.wake.is_set() else wake_after)
-            await asyncio.sleep(min(max(worker.observing_seconds, self.min_pause_seconds), MAX_PAUSE_SECONDS))
+            await asyncio.sleep(self.pause_seconds(worker.observing_seconds, wake_after))
             await self.wait(worker.wake, wake_after)
+
+    def pause_seconds(self, observing_seconds: float, wake_after: float) -> float:
+        """Return how long to rest after a pass: as long as it observed, or the least if that was brief and it acted."""
+        has_acted = wake_after == 0.0
+        if has_acted and observing_seconds < BRIEF_SECONDS:
+            return self.min_pause_seconds
+        return min(max(observing_seconds, self.min_pause_seconds), MAX_PAUSE_SECONDS)
 
     def overdue_seconds(self) -> float:
         """Return how long the oldest pass has been due or running; 0 if there is none.

@@ -201,11 +201,12 @@ class ObjectStore(ReadableStore):
 
     async def delete_prefix_async(self, prefix: str) -> int:
         """Delete all objects below `prefix`, as they are listed; return how many there were."""
+        if self.directory:
+            return await self.in_thread(partial(self.delete_prefix, prefix))
         deleted = 0
         async for batch in in_batches(self.list_async(directory_prefix(prefix)), DELETE_BATCH):
             await self.delete_async(*(found.key for found in batch))
             deleted += len(batch)
-        self._remove_empty_directories(prefix)
         return deleted
 
     def _delete_batches(self, keys: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -208,7 +208,6 @@ class ProcessCluster:
         """Wait for the process, then update its pod. A deleted pod is gone when its process ends."""
         code = await attempt.process.wait()
         pod = finished_pod(self.pods[name], code, attempt)
-        shutil.rmtree(attempt.scratch, ignore_errors=True)
         if pod.deleting:
             self.forget(name)
         else:
@@ -217,6 +216,7 @@ class ProcessCluster:
         if code == 0 or pod.deleting:
             log.path.unlink(missing_ok=True)
         self.tell(PodEnded(pod=pod, killed=pod.deleting, log="\n".join(log.tail)))
+        await asyncio.to_thread(shutil.rmtree, attempt.scratch, ignore_errors=True)
 
     async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
         """Stop the pod's process if the UID matches. A finished pod is gone at once. `force` makes no difference."""

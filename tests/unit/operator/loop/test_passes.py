@@ -73,3 +73,21 @@ async def test_between_two_passes_is_a_pause() -> None:
     passes = Passes("job", Worker, look, min_pause_seconds=0.2)
     await passes.settle(KEY)
     assert [later - before >= 0.2 for before, later in pairwise(began)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("observing_seconds", "wake_after", "pause"),
+    [
+        pytest.param(0.0, 60.0, 0.001, id="nothing was observed"),
+        pytest.param(0.005, 60.0, 0.005, id="as long as it observed, where it waits for events"),
+        pytest.param(0.005, 0.0, 0.001, id="it acted and observed briefly: a chain of actions goes on"),
+        pytest.param(0.3, 0.0, 0.3, id="it acted and observed for long: others have their turn"),
+        pytest.param(7.0, 0.0, 1.0, id="never more than a second"),
+    ],
+)
+def test_a_pass_rests_as_long_as_it_observed(observing_seconds: float, wake_after: float, pause: float) -> None:
+    async def look(_key: JobKey, _worker: Worker) -> float | None:
+        return None
+
+    passes = Passes("job", Worker, look, min_pause_seconds=0.001)
+    assert passes.pause_seconds(observing_seconds, wake_after) == pause
