@@ -249,6 +249,7 @@ class Job:
     ran = podreduce(here, "run", job, "--retries", "1", "--set", "spec.backoff.initialSeconds=0")
     assert ran.returncode == 0, ran.stderr
     assert [path.name for path in (here / "out" / "_files").iterdir()] == ["second.txt"]
+    assert ": 1 file and 100 records, " in ran.stdout
     assert leftovers(here) == []
 
 

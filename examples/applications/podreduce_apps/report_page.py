@@ -74,6 +74,7 @@ STYLE: dict[Any, Any] = {
 }
 NARROW_INCHES = (4.9, 3.1)
 WIDE_INCHES = (10.2, 3.4)
+NAMES_IN_A_ROW = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +144,11 @@ class Drawing:
         if self.plot is None:
             raise RuntimeError("the plot is finished when its `with` has ended")
         return self.plot
+
+    def name_lines_above(self) -> None:
+        """Show the names of what was drawn above the axes, where they cover nothing."""
+        named = len(self.axes.get_legend_handles_labels()[1])
+        self.axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=min(named, NAMES_IN_A_ROW))
 
 
 @contextmanager

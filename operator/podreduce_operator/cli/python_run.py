@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.environment import TASK
 from podreduce.contract.members import MAPPERS
-from podreduce.contract.texts import render_count
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.program_source import find_source
 from podreduce_operator.cli.python_job import build_job_file, guess_format
 from podreduce_operator.cli.report import PYTHON_REMEDIES, find_verdict, show_uri
 from podreduce_operator.cli.run import InvalidFileError, RunOptions, keep_failure, load_job, run_in
-from podreduce_operator.cli.wording import render_bytes
+from podreduce_operator.cli.wording import render_output
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.model.jobs import JobView
 
@@ -62,8 +61,7 @@ class Result:
     def __repr__(self) -> str:
         """Return `<complete: 6 records, 148 B in counts/>`: a notebook shows it, and a status is long."""
         written = self.status.get("output", {})
-        records, size = render_count(written.get("records", 0), "record"), render_bytes(written.get("bytes", 0))
-        return f"<complete: {records}, {size} in {show_uri(self.output)}>"
+        return f"<complete: {render_output(written)} in {show_uri(self.output)}>"
 
     @property
     def counters(self) -> Mapping[str, Mapping[str, int]]:

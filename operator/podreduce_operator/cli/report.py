@@ -9,7 +9,7 @@ from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY
 from podreduce.contract.task import TaskType
 from podreduce.contract.texts import render_count
 from podreduce_operator.cli.program_source import ProgramSource
-from podreduce_operator.cli.wording import render_bytes, render_seconds
+from podreduce_operator.cli.wording import render_output, render_seconds
 from podreduce_operator.policy.empty_output import describe_empty_output
 from podreduce_operator.policy.run_state import read_conditions
 
@@ -92,9 +92,8 @@ def find_verdict(status: Mapping[str, Any]) -> tuple[str, str, str]:
 def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
     """Return the report on a complete run: what was written, and where."""
     output = status.get("output", {})
-    records, size = render_count(output.get("records", 0), "record"), render_bytes(output.get("bytes", 0))
     lines = [
-        f"{name}: complete in {render_seconds(seconds)}: {records}, {size}",
+        f"{name}: complete in {render_seconds(seconds)}: {render_output(output)}",
         f"output: {show_uri(output.get('uri', ''))}",
     ]
     notes = (render_empty_output, render_bad_records, render_counters, render_skew)

@@ -1,6 +1,8 @@
 """Numbers for people, and one line about the tasks of a type. Rule: pure."""
 
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 from podreduce.contract.task import TaskType
 from podreduce.contract.texts import render_count
@@ -30,6 +32,21 @@ def wrap(text: str, width: int) -> str:
 def wrap_line(line: str, width: int) -> str:
     """Return a line as several; all but the first are indented."""
     return textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def render_output(written: Mapping[str, Any]) -> str:
+    """Return what an output or a step's output has, by the status: `1,042 records, 3.5 KiB`, `3 files`."""
+    counted = render_counts(written)
+    return f"{counted}, {render_bytes(written.get('bytes', 0))}" if written.get("records") else counted
+
+
+def render_counts(written: Mapping[str, Any]) -> str:
+    """Return the same without its size: `1,042 records`, `3 files`, `1 file and 12 records`."""
+    records, files = written.get("records", 0), written.get("files", 0)
+    if not files:
+        return render_count(records, "record")
+    counted = render_count(files, "file")
+    return f"{counted} and {render_count(records, 'record')}" if records else counted
 
 
 def render_seconds(seconds: float) -> str:

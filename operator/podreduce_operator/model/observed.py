@@ -131,11 +131,12 @@ class HeavyKeyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedOutput:
-    """The complete output: `_SUCCESS` exists and the manifest is this run's."""
+    """The complete output: `_SUCCESS` exists and the manifest is this run's. `bytes` are those of its records."""
 
     uri: str
     records: int
     bytes: int
+    files: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

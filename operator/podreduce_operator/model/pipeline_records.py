@@ -86,6 +86,7 @@ class StepRecord(Wire, frozen=True, kw_only=True):
             records in common. A record without a UID is the pipeline's own.
         slot_seconds: how long its tasks ran, together.
         counters: by `group/name`.
+        files: how many files the program wrote beside the records.
         values: the numbers that conditions of a loop read from its output, by key.
         times: how often it was made in that run. It is made again if somebody replaces its output.
     """
@@ -105,6 +106,7 @@ class StepRecord(Wire, frozen=True, kw_only=True):
     records: Total
     bytes: Total
     bytes_in: Total
+    files: Total = 0
     slot_seconds: float
     seconds: float = 0.0
     counters: dict[str, int] = {}

@@ -76,6 +76,7 @@ async def describe_step(
         records=manifest.records,
         bytes=manifest.bytes,
         bytes_in=manifest.bytes_in or 0,
+        files=len(manifest.files),
         slot_seconds=slots.map + slots.reduce if slots else 0.0,
         seconds=job.seconds,
         counters={

@@ -167,6 +167,8 @@ def render_step(observed: PipelineObserved, place: Place, state: str, job: StepJ
         line["progress"] = job.progress
     if record is not None and state in DONE:
         line |= {"seconds": round(record.seconds), "records": record.records, "bytes": record.bytes}
+        if record.files:
+            line["files"] = record.files
         if state == "Reused":
             line["run"] = record.run_id if record.is_of_pipeline(observed.pipeline.uid) else record.pipeline
     digests = observed.digests.get(place.step)

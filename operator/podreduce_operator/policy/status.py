@@ -129,6 +129,8 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
     if observed.published is not None:
         output = observed.published
         fields["output"] = {"uri": output.uri, "records": output.records, "bytes": output.bytes}
+        if output.files:
+            fields["output"]["files"] = output.files
     return fields
 
 

@@ -170,7 +170,7 @@ async def read_published(output: ObjectStore, uid: str, run_id: str) -> Publishe
     manifest = await read_manifest(output)
     if manifest is None or (manifest.uid, manifest.run_id) != (uid, run_id):
         return None
-    return PublishedOutput(uri=output.uri, records=manifest.records, bytes=manifest.bytes)
+    return PublishedOutput(uri=output.uri, records=manifest.records, bytes=manifest.bytes, files=len(manifest.files))
 
 
 async def has_manifest(output: ObjectStore, uid: str, run_id: str) -> bool:

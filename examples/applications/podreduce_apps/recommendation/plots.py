@@ -42,7 +42,7 @@ def plot_activity(sums: Sums, models: Sequence[str]) -> Plot:
         drawing.axes.set_xticks(range(len(groups)), labels, rotation=35)
         drawing.axes.set_xlabel("known items of the user")
         drawing.axes.set_ylabel("NDCG@10")
-        drawing.axes.legend()
+        drawing.name_lines_above()
     return drawing.finished()
 
 
@@ -60,7 +60,7 @@ def plot_shown(sums: Sums, models: Sequence[str], counts: Sequence[int]) -> Plot
         drawing.axes.set_xticks(range(1, 11))
         drawing.axes.set_xlabel("tenth of the items, the most popular first")
         drawing.axes.set_ylabel("share of places, %")
-        drawing.axes.legend()
+        drawing.name_lines_above()
     return drawing.finished()
 
 

@@ -38,7 +38,7 @@ def draw_alerts(alerts: Alerts) -> Plot:
         axes.set_xticks(range(len(days)), [day[5:] for day in days])
         axes.set_ylabel("cards")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+        drawing.name_lines_above()
         axes.grid(visible=False, axis="x")
     return drawing.finished()
 

@@ -29,7 +29,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     wanted_run_id,
 )
 from podreduce_operator.cli.report import SKEWED_SHARE, explains
-from podreduce_operator.cli.wording import render_bytes, render_seconds
+from podreduce_operator.cli.wording import render_bytes, render_counts, render_seconds
 from podreduce_operator.model.pods import PodPhase
 from podreduce_operator.policy.run_conditions import SEVERAL_PODS
 from podreduce_operator.policy.run_state import is_condition_true
@@ -328,7 +328,7 @@ def find_completion(case: Case) -> Iterator[Finding]:
     output = case.status.get("output") or {}
     seconds = render_seconds(read_duration(case.status, case.now) or 0.0)
     yield Finding(
-        text=f"it is complete, in {seconds}: {render_count(output.get('records', 0), 'record')} in {output.get('uri')}",
+        text=f"it is complete, in {seconds}: {render_counts(output)} in {output.get('uri')}",
         command=case.command("output", "--head", "10"),
     )
 

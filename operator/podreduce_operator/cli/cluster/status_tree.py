@@ -21,7 +21,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     wanted_run_id,
 )
 from podreduce_operator.cli.cluster.tree import Branch
-from podreduce_operator.cli.wording import render_bytes, render_seconds
+from podreduce_operator.cli.wording import render_bytes, render_output, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.policy.run_conditions import SEVERAL_PODS
 from podreduce_operator.policy.run_state import is_condition_true
@@ -170,8 +170,7 @@ def build_output(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iter
         if find_ending(manifest) is not Ending.FAILED:
             yield Branch(text=f"output {uri}: not published yet")
         return
-    amount = f"{render_count(output.get('records', 0), 'record')}, {render_bytes(output.get('bytes', 0))}"
-    yield Branch(text=f"output {output.get('uri', uri)}: {amount}")
+    yield Branch(text=f"output {output.get('uri', uri)}: {render_output(output)}")
     bad = (status.get("badRecords") or {}).get("count", 0)
     if bad:
         yield Branch(text=f"{render_count(bad, 'bad record')} skipped: {status['badRecords']['uri']}")

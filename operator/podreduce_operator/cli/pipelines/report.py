@@ -8,7 +8,7 @@ from podreduce.contract.texts import render_count
 from podreduce_operator.cli.kept_run import write_setting
 from podreduce_operator.cli.program_source import ProgramSource
 from podreduce_operator.cli.report import STEP_REMEDIES, Kept, find_verdict, render_failed
-from podreduce_operator.cli.wording import render_bytes, render_seconds
+from podreduce_operator.cli.wording import render_output, render_seconds
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.pipeline_runs.places import result_uri
 
@@ -37,8 +37,7 @@ def describe_success(pipeline: PipelineView, status: Mapping[str, Any], seconds:
     for step in steps:
         uri = result_uri(pipeline.spec, step["name"])
         if uri is not None:
-            amount = f"{render_count(step['records'], 'record')}, {render_bytes(step['bytes'])}"
-            yield f"output of {step['name']}: {uri.removeprefix('file://')} ({amount})"
+            yield f"output of {step['name']}: {uri.removeprefix('file://')} ({render_output(step)})"
 
 
 def render_pipeline_failed(

@@ -86,13 +86,13 @@ def test_a_running_pipeline_shows_each_step_and_what_is_left() -> None:
 
 
 def test_a_complete_step_shows_its_amounts_and_a_reused_one_its_run() -> None:
-    records = {"clean": make_record("clean", run_id="0"), "count": make_record("count")}
+    records = {"clean": make_record("clean", run_id="0"), "count": make_record("count", files=3)}
     observed = observe(records=records, data=dict.fromkeys(records, Data.PRESENT))
     verdict = PipelineVerdict(phase=PipelinePhase.COMPLETE, states={"clean": "Reused", "count": "Complete"})
     status = status_of(observed, verdict)
     assert status["steps"] == [
         {"name": "clean", "state": "Reused", "seconds": 4, "records": 7, "bytes": 70, "run": "0"},
-        {"name": "count", "state": "Complete", "seconds": 4, "records": 7, "bytes": 70},
+        {"name": "count", "state": "Complete", "seconds": 4, "records": 7, "bytes": 70, "files": 3},
     ]
     assert true_conditions(status) == {"Ready": "Complete", "Complete": "Complete"}
     assert read_pipeline_state(status, "1").terminal == "Complete"
