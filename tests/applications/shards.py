@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 import yaml
 
 from podreduce_apps.catalog import APPLICATIONS, find_pipeline, find_sample_writer
+from tests.support.podreduce_command import COMMAND
 
 __all__ = ["differing", "find_results", "main"]
 
 SHARDS = (1, 3, 8)
 SECONDS = 1800
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app", "run")
 
 
 def main(names: list[str]) -> int:
@@ -48,7 +48,7 @@ def run_in_shards(root: Path, name: str, shards: int) -> Path:
             step.setdefault("reduce", {}).setdefault("partitions", shards)
     file, output = root / f"{shards}.json", root / f"{shards}"
     file.write_text(json.dumps(pipeline))
-    command = [*COMMAND, str(file), "-p", f"input={root}/data/", "-p", f"output={output}"]
+    command = [*COMMAND, "run", str(file), "-p", f"input={root}/data/", "-p", f"output={output}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)

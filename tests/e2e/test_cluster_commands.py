@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ import pytest
 
 from tests.e2e.jobs import WORD_COUNT, JobWorld, slow_attempt
 from tests.e2e.oracle import count_words, read_words
+from tests.support.podreduce_command import COMMAND
 
 pytestmark = pytest.mark.e2e
 
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
 SECONDS = 300
 RAISES = """\
 class Fails:

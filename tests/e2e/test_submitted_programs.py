@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 from tests.e2e.jobs import JobWorld
 from tests.e2e.oracle import count_words, read_words
 from tests.integration.test_wheels import make_wheel
+from tests.support.podreduce_command import COMMAND
 
 pytestmark = pytest.mark.e2e
 
@@ -70,7 +70,7 @@ def submit(
         "AWS_ACCESS_KEY_ID": world.minio.access_key,
         "AWS_SECRET_ACCESS_KEY": world.minio.secret_key,
     }
-    command = [sys.executable, "-m", "podreduce_operator.cli.app", "submit", str(program)]
+    command = [*COMMAND, "submit", str(program)]
     command += [data or world.input_uri("words"), "-o", world.output_uri(name), "-n", world.namespace, *arguments]
     return subprocess.run(
         command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=300, check=False

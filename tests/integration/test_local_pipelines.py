@@ -14,7 +14,8 @@ import pytest
 
 from podreduce.storage import open_store
 from podreduce_operator.runs.output_records import iter_records
-from tests.support.pipeline_commands import COMMAND, EXAMPLES, SECONDS, environ, run
+from tests.support.pipeline_commands import EXAMPLES, SECONDS, environ, run
+from tests.support.podreduce_command import COMMAND
 
 LIMIT = 20_000
 """In millionths: the loop ends when all ranks together change less."""

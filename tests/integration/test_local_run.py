@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cluster.minio import MinioServer
+from tests.support.podreduce_command import COMMAND
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
 SECONDS = 120
 
 JOB: dict[str, Any] = {

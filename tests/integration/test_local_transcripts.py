@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from podreduce_operator.cli.cluster.commands import COMMANDS
+from tests.support.podreduce_command import COMMAND
 from tests.support.transcripts import play, read_commands
 
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
 SECONDS = 120
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 RUNS = ("job-running", "job-failed", "job-complete", "pipeline-failed", "pipeline-complete")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
+from tests.support.podreduce_command import COMMAND
+
 SECONDS = 120
 TEXT = "the quick fox\nthe lazy dog\nthe end\n"
 

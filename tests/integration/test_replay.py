@@ -4,11 +4,11 @@ import os
 import pty
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
+from tests.support.podreduce_command import COMMAND
+
 SECONDS = 120
 PROGRAM = """
 from limits import LIMIT

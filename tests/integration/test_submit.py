@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,9 +21,9 @@ from podreduce_operator.cli.program_archive import pack
 from tests.cluster.minio import MinioServer
 from tests.integration.test_wheels import make_wheel
 from tests.support.kubeconfig import make_kubeconfig
+from tests.support.podreduce_command import COMMAND
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
 SECONDS = 180
 
 JOB = """

@@ -3,14 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["COMMAND", "EXAMPLES", "SECONDS", "environ", "run"]
+from tests.support.podreduce_command import COMMAND
+
+__all__ = ["EXAMPLES", "SECONDS", "environ", "run"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
 SECONDS = 240
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from podreduce_apps.catalog import find_pipeline
+from tests.support.podreduce_command import COMMAND
 
 __all__ = ["run_application", "run_file", "say"]
 
@@ -35,7 +36,7 @@ def run_file(file: Path, data: Path, output: Path, parameters: dict[str, str], *
     """
     given = {"input": f"{data}/", "output": str(output), **parameters}
     words = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
-    command = [sys.executable, "-m", "podreduce_operator.cli.app", "run", str(file)]
+    command = [*COMMAND, "run", str(file)]
     start = time.perf_counter()
     done = subprocess.run([*command, *words, *options], capture_output=True, text=True, timeout=SECONDS, check=False)
     seconds = time.perf_counter() - start

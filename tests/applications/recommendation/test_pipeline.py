@@ -3,7 +3,6 @@
 import csv
 import json
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from statistics import pstdev
@@ -15,6 +14,7 @@ import yaml
 
 from podreduce_apps.catalog import find_pipeline
 from podreduce_apps.recommendation.sample import item_name, make_shop
+from tests.support.podreduce_command import COMMAND
 
 USERS = 300
 FILES = ("report/_files/metrics.json", "report/_files/report.html")
@@ -54,7 +54,7 @@ def layout(shards: int, partitions: int) -> list[str]:
 
 def run_pipeline(data: Path, output: Path, shards: int, partitions: int) -> None:
     sets = [word for setting in layout(shards, partitions) for word in ("--set", setting)]
-    command = [sys.executable, "-m", "podreduce_operator.cli.app", "run", str(find_pipeline("recommendation"))]
+    command = [*COMMAND, "run", str(find_pipeline("recommendation"))]
     parameters = ["-p", f"input={data}/", "-p", f"output={output}"]
     done = subprocess.run([*command, *parameters, *sets], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

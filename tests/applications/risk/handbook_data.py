@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from podreduce_apps.risk.sample import HANDBOOK, write_data
+from tests.support.podreduce_command import COMMAND
 
 __all__ = ["prepare_data", "run_application", "say"]
 
@@ -31,9 +32,7 @@ def prepare_data(directory: Path) -> Path:
 def run_application(data: Path, output: Path) -> tuple[float, dict[str, Any]]:
     """Run the application from CSV to alerts and report; return the seconds and `metrics.json`."""
     command = [
-        sys.executable,
-        "-m",
-        "podreduce_operator.cli.app",
+        *COMMAND,
         "app",
         "run",
         "risk",

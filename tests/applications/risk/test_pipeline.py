@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from math import exp, log
 from pathlib import Path
@@ -21,9 +20,9 @@ from podreduce_apps.risk.periods import DAY_SECONDS, day_number
 from podreduce_apps.risk.provenance import code_digest
 from podreduce_apps.risk.sample import write_data
 from tests.applications.risk.in_one_piece import InOnePiece
+from tests.support.podreduce_command import COMMAND
 
 TINY = Shop(customers=120, terminals=240, first_day="2018-06-20", days=56, radius=29.0, seed=4)
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app", "run")
 SINGLE = ("report", "timelines", "boosted", "drift", "benford", "shared-devices")
 """Steps on which no alert depends, and one whose reduces import much: more tasks would only take time."""
 SHARDS, PARTITIONS = 3, 2
@@ -45,7 +44,9 @@ def split_pipeline() -> dict[str, Any]:
 
 def run_command(file: Path, *words: str) -> None:
     """Run a pipeline that must complete."""
-    done = subprocess.run([*COMMAND, str(file), *words], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [*COMMAND, "run", str(file), *words], capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

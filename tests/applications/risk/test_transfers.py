@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -20,8 +19,8 @@ from podreduce_apps.risk.cycles import extend_path
 from podreduce_apps.risk.periods import DAY_SECONDS
 from podreduce_apps.risk.smurfing import Smurfing, find_smurfing
 from podreduce_apps.risk.transfers import Limits, Transfer, read_transfer
+from tests.support.podreduce_command import COMMAND
 
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app", "run")
 PIPELINE = find_package("risk") / "transfers.yaml"
 PARAMETERS = {
     "windowDays": "10",
@@ -197,7 +196,7 @@ def test_the_pipeline_finds_what_was_planted_and_what_chance_has_made(tmp_path: 
     write_transfers(tmp_path / "transfers" / "t.csv", transfers)
     words = ["-p", f"input={tmp_path}/", "-p", f"output={tmp_path}/out", "-p", "smurfAmount=1000"]
 
-    done = subprocess.run([*COMMAND, str(PIPELINE), *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([*COMMAND, "run", str(PIPELINE), *words], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
     found = {tuple(value["transfers"]) for _, value in read_hits(tmp_path / "out" / "cycles")}

@@ -16,7 +16,8 @@ import numpy as np
 import yaml
 
 from podreduce_apps.catalog import find_pipeline
-from tests.applications.socialnetwork.whole_runs import COMMAND, run_command, say
+from tests.applications.socialnetwork.whole_runs import run_command, say
+from tests.support.podreduce_command import COMMAND
 
 SCALE = 18
 EDGES = 5_000_000

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import yaml
 
 from podreduce_apps.catalog import find_pipeline
+from tests.support.podreduce_command import COMMAND
 
-__all__ = ["COMMAND", "Run", "run_command", "run_pipeline", "say", "write_edges"]
+__all__ = ["Run", "run_command", "run_pipeline", "say", "write_edges"]
 
-COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
 SECONDS = 3600
 
 

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from podreduce_operator.cli.replay.task_replay import Replayed
 from tests.support.builders.records import make_commit, make_failure
 from tests.support.job_manifests import NAMESPACE, failed_job
 from tests.support.kube_api import KubeApi, serve
+from tests.support.podreduce_command import COMMAND
 from tests.support.task_runs import TaskRun
 
 MAP = TaskRef.parse("m-1")
@@ -142,7 +142,7 @@ class Sleeps:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_of_a_replay_runs_on_after_its_command(tmp_path: Path, number: signal.Signals) -> None:
     TaskRun(source=SLEEPS, objects={"a.txt": b"1\n"}, partitions=1, root=f"file://{tmp_path}/")
-    command = [sys.executable, "-m", "podreduce_operator.cli.app", "replay", str(tmp_path / "work"), "m-0"]
+    command = [*COMMAND, "replay", str(tmp_path / "work"), "m-0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as replaying:
         assert replaying.stderr is not None
         child = int(replaying.stderr.readline().split()[1])

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.podreduce_command import COMMAND
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no fork server elsewhere")
 
 PROGRAM = """
@@ -50,7 +52,7 @@ def test_columnar_tasks_import_no_library_of_their_own(tmp_path: Path) -> None:
         },
     }
     (tmp_path / "job.json").write_text(json.dumps(job))
-    command = [sys.executable, "-m", "podreduce_operator.cli.app", "run", str(tmp_path / "job.json")]
+    command = [*COMMAND, "run", str(tmp_path / "job.json")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for task in ("m-0", "r-0"):
