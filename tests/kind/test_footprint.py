@@ -80,3 +80,16 @@ def test_what_is_left_is_named_until_it_is_gone(
     with leave(tmp_path) as change:
         assert change in footprint.changes(before, footprint.take())
     assert change not in footprint.changes(before, footprint.take())
+
+
+def test_a_group_that_another_program_makes_in_its_own_is_not_named() -> None:
+    tree = cgroups.MOUNT if cgroups.is_unified() else cgroups.MOUNT / "memory"
+    (tree / LEFT).mkdir()
+    try:
+        before = footprint.take()
+        (tree / LEFT / "a").mkdir()
+        came = footprint.changes(before, footprint.take())
+    finally:
+        (tree / LEFT / "a").rmdir()
+        (tree / LEFT).rmdir()
+    assert not [change for change in came if LEFT in change]

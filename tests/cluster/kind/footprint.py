@@ -19,7 +19,6 @@ OF_THE_HARNESS = "podreduce-"
 OF_THE_ENGINE = ("dockerd", "slirp4netns", "unshare")
 NO_SETTINGS = ("kernel/ns_last_pid", "kernel/random/", "fs/binfmt_misc/")
 OF_ONE_INTERFACE = re.compile(r"net/\w+/(?:conf|neigh)/(?!all/|default/)")
-DEEPEST_GROUP = 2
 DIRECTORIES = (Path("/lib/modules"), STATE, DATA)
 
 
@@ -124,12 +123,10 @@ def _mounts() -> Iterator[str]:
 
 
 def _groups() -> Iterator[str]:
-    for directory, children, _ in os.walk(cgroups.MOUNT):
-        path = Path(directory).relative_to(cgroups.MOUNT)
-        children[:] = [child for child in children if not child.startswith(OF_THE_HARNESS)]
-        if len(path.parts) > DEEPEST_GROUP:
-            children.clear()
-        yield str(path)
+    """Name the groups directly below each tree: within their own, other programs make some at any time."""
+    for group in cgroups.MOUNT.glob("*/" if cgroups.is_unified() else "*/*/"):
+        if not group.name.startswith(OF_THE_HARNESS):
+            yield str(group.relative_to(cgroups.MOUNT))
 
 
 def _names(directory: Path) -> Iterator[str]:
