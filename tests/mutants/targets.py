@@ -5,25 +5,37 @@ __all__ = ["TARGETS", "name_of", "source_of", "tests_of"]
 
 TARGETS: dict[str, tuple[str, ...]] = {
     # what reads
-    "inputs.blocks": ("runtime/inputs/blocks", "runtime/inputs/rows"),
+    "inputs.blocks": ("runtime/inputs/blocks", "runtime/inputs/rows", "runtime/inputs/byte_order_mark"),
     "inputs.text": ("runtime/inputs/rows", "runtime/inputs/bad_lines", "runtime/task/tasks"),
     "inputs.fixed_length": ("runtime/inputs/fixed_length", "runtime/inputs/rows"),
     "inputs.pairs": ("runtime/inputs/pairs", "runtime/inputs/reader_properties"),
     "encoding.pair_frames": ("runtime/encoding/pair_frames", "runtime/inputs/pairs"),
     "outputs.pairs_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
     "inputs.record_block": ("runtime/inputs/rows", "runtime/inputs/bad_lines", "runtime/task/tasks"),
+    "inputs.csv_rows": ("runtime/inputs/csv_columns", "runtime/inputs/rows", "runtime/inputs/bad_lines"),
+    "inputs.json_lines": ("runtime/inputs/json_columns", "runtime/inputs/rows", "runtime/inputs/bad_lines"),
     # what groups
     "rows.row_stores": (
         "runtime/rows/map_buffer",
         "runtime/rows/interning",
         "runtime/rows/min_max",
+        "runtime/rows/recognised_values",
+        "runtime/rows/memory_accounting",
         "runtime/task/tasks",
         "runtime/task/skipping",
     ),
     "rows.min_max": ("runtime/rows/min_max", "runtime/rows/recognised_values"),
     "rows.combining": ("runtime/rows/map_buffer", "runtime/task/tasks"),
     "rows.map_buffer": ("runtime/rows/map_buffer", "runtime/task/tasks"),
-    "rows.aggregate_input": ("runtime/rows/aggregate_input", "runtime/task/tasks"),
+    "rows.aggregate_input": (
+        "runtime/rows/aggregate_input",
+        "runtime/rows/recognised_values",
+        "runtime/rows/memory_accounting",
+        "runtime/task/tasks",
+    ),
+    "columnar.key_crcs": ("runtime/columnar/key_crcs", "runtime/columnar/key_columns"),
+    "columnar.number_crcs": ("runtime/columnar/key_crcs", "runtime/columnar/row_order"),
+    "columnar.aggregation": ("runtime/task/column_aggregation",),
     "encoding.heavy_keys": ("runtime/encoding/heavy_keys",),
     # what encodes
     "encoding.keys": (
@@ -34,6 +46,12 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "runtime/task/total_order",
     ),
     "encoding.codec": ("runtime/encoding/codec",),
+    "columnar.value_columns": (
+        "runtime/encoding/pair_frames",
+        "runtime/inputs/pairs",
+        "runtime/outputs/parquet_output",
+        "runtime/outputs/batch_output",
+    ),
     "encoding.frames": (
         "runtime/encoding/frames",
         "runtime/encoding/blobs",
@@ -56,8 +74,23 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "encoding.merge": ("runtime/encoding/merge", "runtime/rows/reduce_input", "runtime/rows/map_buffer"),
     "rows.runs": ("runtime/rows/reduce_input", "runtime/rows/map_buffer", "runtime/rows/aggregate_input"),
     "rows.reduce_input": ("runtime/rows/reduce_input", "runtime/encoding/large_frames"),
-    "columnar.runs": ("runtime/columnar/columns", "runtime/task/column_tasks", "runtime/encoding/large_frames"),
-    "columnar.sorting": ("runtime/columnar/columns", "runtime/task/column_tasks", "runtime/encoding/large_frames"),
+    "columnar.runs": (
+        "runtime/columnar/merging",
+        "runtime/columnar/columns",
+        "runtime/columnar/key_columns",
+        "runtime/task/column_tasks",
+        "runtime/encoding/large_frames",
+    ),
+    "columnar.sorting": (
+        "runtime/columnar/sorting",
+        "runtime/columnar/columns",
+        "runtime/columnar/key_columns",
+        "runtime/rows/memory_accounting",
+        "runtime/task/column_tasks",
+        "runtime/encoding/large_frames",
+    ),
+    "columnar.row_order": ("runtime/columnar/row_order", "runtime/columnar/columns", "runtime/columnar/key_columns"),
+    "columnar.text_numbers": ("runtime/columnar/row_order", "runtime/columnar/key_crcs"),
     # what rewrites
     "program.fusion": ("runtime/program/fusion",),
     "program.yield_rewriting": ("runtime/program/fusion",),
