@@ -5,10 +5,21 @@ __all__ = ["TARGETS", "name_of", "source_of", "tests_of"]
 
 TARGETS: dict[str, tuple[str, ...]] = {
     # what reads
-    "inputs.blocks": ("runtime/inputs/blocks", "runtime/inputs/rows", "runtime/inputs/byte_order_mark"),
-    "inputs.text": ("runtime/inputs/rows", "runtime/inputs/bad_lines", "runtime/task/tasks"),
+    "inputs.blocks": (
+        "runtime/inputs/blocks",
+        "runtime/inputs/requests",
+        "runtime/inputs/rows",
+        "runtime/inputs/byte_order_mark",
+    ),
+    "inputs.text": (
+        "runtime/inputs/blocks",
+        "runtime/inputs/first_bytes",
+        "runtime/inputs/bad_lines",
+        "runtime/inputs/byte_order_mark",
+        "runtime/inputs/rows",
+    ),
     "inputs.fixed_length": ("runtime/inputs/fixed_length", "runtime/inputs/rows"),
-    "inputs.pairs": ("runtime/inputs/pairs", "runtime/inputs/reader_properties"),
+    "inputs.pairs": ("runtime/inputs/pairs", "runtime/inputs/requests", "runtime/inputs/reader_properties"),
     "encoding.pair_frames": ("runtime/encoding/pair_frames", "runtime/inputs/pairs"),
     "outputs.pairs_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
     "inputs.record_block": ("runtime/inputs/rows", "runtime/inputs/bad_lines", "runtime/task/tasks"),
@@ -25,8 +36,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "runtime/task/skipping",
     ),
     "rows.min_max": ("runtime/rows/min_max", "runtime/rows/recognised_values"),
-    "rows.combining": ("runtime/rows/map_buffer", "runtime/task/tasks"),
-    "rows.map_buffer": ("runtime/rows/map_buffer", "runtime/task/tasks"),
+    "rows.combining": ("runtime/rows/combining", "runtime/rows/map_buffer"),
+    "rows.map_buffer": ("runtime/rows/map_budget", "runtime/rows/map_buffer", "runtime/task/tasks"),
     "rows.aggregate_input": (
         "runtime/rows/aggregate_input",
         "runtime/rows/recognised_values",

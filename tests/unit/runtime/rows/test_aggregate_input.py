@@ -12,6 +12,7 @@ from podreduce.rows.aggregate_input import AggregateInput
 from podreduce.rows.row_stores import AggregationError
 from tests.support.blobs import PLENTY, Record, group_records, make_map_output
 
+OPEN = Path("/proc/self/fd")
 BUILTINS: dict[str, Any] = {"sum": sum, "min": min, "max": max, "count": len}
 KEYS = st.one_of(st.integers(0, 9), st.sampled_from([2**80, -5]))
 MAPS = st.lists(st.lists(st.tuples(KEYS, st.integers(-9, 2**70)), max_size=40), max_size=4)
@@ -46,6 +47,33 @@ def test_long_values_are_aggregated_within_the_budget(tmp_path: Path, budget_byt
     found, taken = reduce_maps(maps, aggregation, scratch=tmp_path, budget_bytes=budget_bytes)
     assert found == [(key, BUILTINS[aggregation](values)) for key, values in group_records(maps[0])]
     assert (taken.spills > 0) == (budget_bytes < PLENTY)
+
+
+def test_what_came_is_counted_and_no_run_stays_open(tmp_path: Path) -> None:
+    before = sum(1 for _ in OPEN.iterdir())
+    blobs = [make_map_output([(n, 1) for n in range(100)], scratch=tmp_path, aggregation="sum")[0] for _ in range(3)]
+    frames = [frame for blob in blobs for frame in blob.frames()]
+    for budget_bytes, spills in ((1, len(frames)), (PLENTY, 0)):
+        taken = AggregateInput("sum", budget_bytes=budget_bytes, scratch_directory=str(tmp_path))
+        assert (taken.records, taken.stored_bytes, taken.used_bytes) == (0, 0, 0)
+        taken.add_blob(frames)
+        assert (taken.records, taken.stored_bytes) == (300, sum(len(frame.body) for frame in frames))
+        assert taken.spills == spills
+        assert sorted(value for _, value in taken.aggregates()) == [3] * 100
+        assert sum(1 for _ in OPEN.iterdir()) == before
+
+
+def test_half_of_the_budget_is_used_before_a_spill(tmp_path: Path) -> None:
+    frames = make_map_output([(n, 1) for n in range(20_000)], scratch=tmp_path, aggregation="sum", buckets=200)[
+        0
+    ].frames()
+    budget_bytes, most = 1_000_000, 0
+    taken = AggregateInput("sum", budget_bytes=budget_bytes, scratch_directory=str(tmp_path))
+    for frame in frames:
+        taken.add_blob([frame])
+        most = max(most, taken.used_bytes)
+    assert 0.9 * budget_bytes / 2 < most <= budget_bytes / 2
+    assert len(list(taken.aggregates())) == 20_000
 
 
 def test_a_container_is_kept_as_it_was_when_it_was_yielded(tmp_path: Path) -> None:
