@@ -147,8 +147,6 @@ def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
     for cursor in cursors:
         while (taken := cursor.take_below(after)) is not None:
             yield taken
-            if cursor.table.num_rows:
-                break
             cursor.refill()
 
 

@@ -9,7 +9,10 @@ import pyarrow as pa
 import pytest
 
 from podreduce.columnar import runs as column_runs
-from podreduce.columnar.runs import ColumnRun, cut_batches, merge_tables, sample_keys, sort_table
+from podreduce.columnar.runs import ColumnRun, cut_batches, merge_tables, sample_keys, sort_table, write_frames
+from podreduce.encoding.blobs import BlobWriter
+from podreduce.encoding.codec import decode_key
+from podreduce.encoding.key_sampler import KeySampler
 from podreduce.encoding.keys import encode_key
 from podreduce.rows.scratch import ScratchFile
 
@@ -50,6 +53,14 @@ def test_a_row_larger_than_a_frame_has_one_to_itself_and_rows_without_bytes_are_
     monkeypatch.setattr(column_runs, "FRAME_BYTES", 100)
     run = ColumnRun(str(tmp_path), buckets=1, parts=[(0, pa.table({"key": column}))])
     assert [table.num_rows for table in run.tables(0)] == frames
+
+
+def test_the_keys_of_a_blob_in_total_order_are_sampled() -> None:
+    blob = BlobWriter(lambda _: None, buckets=1, sampler=KeySampler())
+    write_frames(blob, 0, table_of(range(1000, 1025)))
+    keys = [decode_key(sample.key) for sample in blob.finish().key_samples]
+    assert keys
+    assert set(keys) <= set(range(1000, 1025))
 
 
 @pytest.mark.parametrize(("rows", "step"), [(1, 1), (64, 1), (640, 10)])

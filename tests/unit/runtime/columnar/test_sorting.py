@@ -12,13 +12,19 @@ from podreduce.columnar import sorting as column_sorting
 from podreduce.columnar.columns import compact_table
 from podreduce.columnar.runs import ColumnRun, merge_tables
 from podreduce.columnar.sorting import HELD_SHARE, MAX_FAN_IN, OPEN_BYTES, ColumnSorter
+from podreduce.encoding.keys import encode_key
 
 ROWS = 10
 
 
-def make_sorter(scratch: Path, budget_bytes: int) -> ColumnSorter:
+def make_sorter(scratch: Path, budget_bytes: int, buckets: int = 1) -> ColumnSorter:
+    """A sorter of a few buckets, one for each key."""
     return ColumnSorter(
-        buckets=1, bucket_of=lambda _: 0, budget_bytes=budget_bytes, scratch_directory=str(scratch), member="x"
+        buckets=buckets,
+        bucket_of=[encode_key(each) for each in range(buckets)].index,
+        budget_bytes=budget_bytes,
+        scratch_directory=str(scratch),
+        member="x",
     )
 
 
@@ -100,3 +106,12 @@ def test_a_row_is_written_again_once_a_level_and_no_run_stays_open(
     assert sorter.spills == spills
     assert sum(watched.written) == ROWS * (spills + rewritten)
     assert not watched.opened
+
+
+@pytest.mark.parametrize("budget_bytes", [1, 1 << 40], ids=["spilled", "held"])
+def test_every_bucket_has_the_common_types_of_all_tables_taken(tmp_path: Path, budget_bytes: int) -> None:
+    sorter = make_sorter(tmp_path, budget_bytes, buckets=3)
+    for key, values in enumerate(([1], [0.5], [None])):
+        sorter.add(pa.table({"key": [key], "value": values}))
+    found = [(bucket, *table.schema.types, table.num_rows) for bucket, table in sorter.tables()]
+    assert found == [(bucket, pa.int64(), pa.float64(), 1) for bucket in range(3)]

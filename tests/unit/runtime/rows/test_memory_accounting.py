@@ -35,6 +35,8 @@ LEAST_SHARE = 0.8
 MOST_SHARE = 1.5
 KEY_BYTES = 400
 """What a store may count besides for each key: for sorting, and for what a dict and a list need to grow."""
+NUMBER_BYTES = 32
+"""How much more a number may take than the first one of its key, which alone is counted."""
 FIXED_BYTES = 10_000
 """What a store has besides, whatever it holds: empty dicts, and what is allocated in passing."""
 SEARCH = settings(
@@ -128,7 +130,7 @@ def test_groups_tell_what_they_take(key: Make, value: Make, counts: tuple[int, i
     groups.interns = interns
     allocated = allocated_by(lambda: [groups.add(*record) for record in records_of(key, value, counts)] and None)
     assert is_true(account.granted_bytes, allocated, counts[0])
-    assert is_true(groups.used_bytes(), allocated, counts[0])
+    assert groups.used_bytes() == account.granted_bytes
 
 
 @given(KEY_SHAPES, VALUE_SHAPES, COUNTS, st.sampled_from(["min", "max", "count"]))
@@ -152,6 +154,7 @@ def check_aggregates(aggregation: str, key: Make, value: Make, counts: tuple[int
     allocated = allocated_by(lambda: [store.add(*record) for record in records_of(key, value, counts)] and None)
     assert is_true(account.granted_bytes, allocated, counts[0])
     assert is_true(store.used_bytes(), allocated, counts[0])
+    assert store.ranges or abs(store.used_bytes() - account.granted_bytes) <= NUMBER_BYTES * counts[0]
 
 
 @pytest.mark.parametrize("size", [0, 1000])
@@ -165,7 +168,18 @@ def test_aggregates_of_columns_tell_what_they_take(size: int) -> None:
 
     allocated = allocated_by(fill)
     assert is_true(account.granted_bytes, allocated, 500)
-    assert is_true(store.used_bytes(), allocated, 500)
+    assert store.used_bytes() == account.granted_bytes
+
+
+def test_counted_keys_are_measured_when_they_are_settled() -> None:
+    account = Account()
+    store = Aggregates("count", account.grant)
+    for round_ in range(3):
+        store.uncounted.extend(f"{n}" for n in range(500 * (round_ > 0) + 1))
+        assert store.records == (1, 502, 1003)[round_]
+        store.settle()
+    assert (store.records, len(store.plain), store.plain["0"], store.plain["7"]) == (1003, 501, 3, 2)
+    assert abs(store.used_bytes() - account.granted_bytes) <= NUMBER_BYTES * 501
 
 
 @given(KEY_SHAPES, VALUE_SHAPES, COUNTS, st.sampled_from(["min", "max", "count", "sum"]))
