@@ -51,6 +51,10 @@ EQUALS: dict[str, dict[str, str]] = {
         "add: self._limit is None and self.size >= HEAD_BYTES -> self.size >= HEAD_BYTES": "the header is the same whenever it is read",
         "add: self.size >= HEAD_BYTES -> self.size > HEAD_BYTES": "a limit is far more than a header, so what comes next is kept in any case",
     },
+    "rows.map_buffer": {
+        "__init__: 0 -> 1": "twice a byte is far less than COMBINE_BYTES",
+        "__init__: 0 -> -1": "twice a byte is far less than COMBINE_BYTES",
+    },
     "rows.combining": {
         "pack_group: 0 -> -1": "there is one",
     },

@@ -9,7 +9,8 @@ from podreduce.encoding.key_sampler import KeySampler
 from podreduce.rows import map_buffer
 from podreduce.rows.combining import Combine
 from podreduce.rows.map_buffer import STEP_BYTES, MapOutputBuffer
-from tests.support.blobs import PLENTY, Record, make_map_output
+from podreduce.rows.row_stores import Aggregates
+from tests.support.blobs import PLENTY, Blob, Record, make_map_output, read_groups
 
 BUDGET = 100_000
 OPEN = Path("/proc/self/fd")
@@ -85,6 +86,16 @@ def test_no_run_stays_open(tmp_path: Path, aggregation: str | None) -> None:
     assert buffer.spills > 1
     assert sum(1 for _ in OPEN.iterdir()) == before
     assert (buffer.combined_in, buffer.combined_out) == (0, 0)
+
+
+def test_keys_that_are_not_counted_yet_are_in_the_blob(tmp_path: Path) -> None:
+    buffer = make_buffer(tmp_path, aggregation="count")
+    assert isinstance(buffer.store, Aggregates)
+    buffer.store.uncounted.extend(["a", "b", "a"])
+    written = bytearray()
+    summary = buffer.finish(written.extend)
+    groups, _ = read_groups([Blob(data=bytes(written), summary=summary)], scratch=tmp_path)
+    assert groups == [("a", [2]), ("b", [1])]
 
 
 RECORDS: list[Record] = [(("a", 1), "x" * 50), (("a", 2), "y" * 50), (("b", 1), "z" * 90)]
