@@ -48,8 +48,21 @@ EQUALS: dict[str, dict[str, str]] = {
         "decode_pairs: True -> False": "a sound frame has as many keys as values",
         "split_at_markers: (found := data.find(MARKER, start + begins)) >= 0 -> (found := data.find(MARKER, start + begins)) > 0": "a marker at 0 is where the part begins, which is not looked at again",
         "split_at_markers: 0 -> 1 #2": "a marker at 0 is where the part begins, which is not looked at again",
+        "add: self._limit is None and self.size >= HEAD_BYTES -> self._limit is None or self.size >= HEAD_BYTES": "the limit of what is no whole header is far more than a header, and it is found again",
         "add: self._limit is None and self.size >= HEAD_BYTES -> self.size >= HEAD_BYTES": "the header is the same whenever it is read",
         "add: self.size >= HEAD_BYTES -> self.size > HEAD_BYTES": "a limit is far more than a header, so what comes next is kept in any case",
+    },
+    "inputs.text": {
+        "to_arrow: 0 -> -1": "a newline is one byte",
+        "to_arrow: 0 -> 1 #2": "where the first line starts is put in afterwards",
+        "to_arrow: 0 -> -1 #2": "where the first line starts is put in afterwards",
+    },
+    "rows.aggregate_input": {
+        "are_small: return stored.raw_bytes - sum(map(len, frame.keys)) <= MEAN_ENCODED_BYTES * stored.groups -> return None": "values that are added one by one give the same sums",
+        "are_small: stored.raw_bytes - sum(map(len, frame.keys)) <= MEAN_ENCODED_BYTES * stored.groups -> stored.raw_bytes - sum(map(len, frame.keys)) < MEAN_ENCODED_BYTES * stored.groups": "values that are added one by one give the same sums",
+        "are_small: stored.raw_bytes - sum(map(len, frame.keys)) -> stored.raw_bytes + sum(map(len, frame.keys))": "values that are added one by one give the same sums",
+        "are_small: MEAN_ENCODED_BYTES * stored.groups -> MEAN_ENCODED_BYTES + stored.groups": "values that are added one by one give the same sums",
+        "_aggregate: 0 -> -1": "there is one",
     },
     "rows.map_buffer": {
         "__init__: 0 -> 1": "twice a byte is far less than COMBINE_BYTES",

@@ -27,6 +27,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "inputs.json_lines": ("runtime/inputs/json_columns", "runtime/inputs/rows", "runtime/inputs/bad_lines"),
     # what groups
     "rows.row_stores": (
+        "runtime/rows/row_stores",
         "runtime/rows/map_buffer",
         "runtime/rows/interning",
         "runtime/rows/min_max",

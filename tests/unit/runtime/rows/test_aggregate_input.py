@@ -1,14 +1,16 @@
 """Aggregates, on the map side and on the reduce side, against the builtins over all values."""
 
+import math
 from pathlib import Path
+from sys import getsizeof
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podreduce.encoding.codec import decode_key
-from podreduce.rows.aggregate_input import AggregateInput
+from podreduce.encoding.codec import decode_key, encode_key
+from podreduce.rows.aggregate_input import KEY_BYTES, AggregateInput
 from podreduce.rows.row_stores import AggregationError
 from tests.support.blobs import PLENTY, Record, group_records, make_map_output
 
@@ -74,6 +76,42 @@ def test_half_of_the_budget_is_used_before_a_spill(tmp_path: Path) -> None:
         most = max(most, taken.used_bytes)
     assert 0.9 * budget_bytes / 2 < most <= budget_bytes / 2
     assert len(list(taken.aggregates())) == 20_000
+
+
+@pytest.mark.parametrize("aggregation", ["sum", "max"])
+@pytest.mark.parametrize(("value", "is_large"), [(1, False), (2**63, False), (2**63 + 1, True), (0.5, False)])
+def test_a_key_is_measured_and_its_value_if_that_is_large(
+    tmp_path: Path, aggregation: str, value: Any, is_large: bool
+) -> None:
+    records = [(f"key {n:02}", value) for n in range(50)]
+    frames = make_map_output(records, scratch=tmp_path, aggregation=aggregation, buckets=1)[0].frames()
+    keys_bytes = 50 * (getsizeof(encode_key("key 00")) + KEY_BYTES)
+    expected = keys_bytes + (50 * getsizeof(value) if is_large and aggregation == "max" else 0)
+    for missing_bytes in (0, 1):
+        taken = AggregateInput(
+            aggregation, budget_bytes=2 * (expected - missing_bytes), scratch_directory=str(tmp_path)
+        )
+        taken.add_blob(frames)
+        if aggregation == "max" or not is_large:
+            assert (taken.used_bytes, taken.spills) == ((0, 1) if missing_bytes else (expected, 0))
+
+
+@pytest.mark.parametrize("budget_bytes", [1, PLENTY])
+@pytest.mark.parametrize(
+    ("maps", "expected"),
+    [
+        ([[(1.0,)], [(math.nan,), (2.0,)]], (2.0,)),
+        ([[(math.nan,), (2.0,)]], (math.nan,)),
+        ([[(math.nan,), (2.0,)], [(3.0,)]], (math.nan,)),
+        ([[(0, 1)], [(1, math.nan), (1, 5)], [(1, 7)]], (1, math.nan)),
+    ],
+)
+def test_what_cannot_be_one_value_is_kept_until_all_have_come(
+    tmp_path: Path, budget_bytes: int, maps: list[list[Any]], expected: Any
+) -> None:
+    records = [[("k", value) for value in values] for values in maps]
+    found, _ = reduce_maps(records, "max", scratch=tmp_path, budget_bytes=budget_bytes)
+    assert repr(found) == repr([("k", expected)])
 
 
 def test_a_container_is_kept_as_it_was_when_it_was_yielded(tmp_path: Path) -> None:
