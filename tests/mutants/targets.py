@@ -22,7 +22,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "inputs.pairs": ("runtime/inputs/pairs", "runtime/inputs/requests", "runtime/inputs/reader_properties"),
     "encoding.pair_frames": ("runtime/encoding/pair_frames", "runtime/inputs/pairs"),
     "outputs.pairs_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
-    "inputs.record_block": ("runtime/inputs/rows", "runtime/inputs/bad_lines", "runtime/task/tasks"),
+    "inputs.record_block": ("runtime/inputs/blocks", "runtime/inputs/rows", "runtime/inputs/bad_lines"),
     "inputs.csv_rows": ("runtime/inputs/csv_columns", "runtime/inputs/rows", "runtime/inputs/bad_lines"),
     "inputs.json_lines": ("runtime/inputs/json_columns", "runtime/inputs/rows", "runtime/inputs/bad_lines"),
     # what groups

@@ -90,10 +90,15 @@ def test_little_of_a_run_is_read_at_once_and_nothing_once_it_is_closed(
 
 def test_runs_without_tables_or_rows_are_merged_away() -> None:
     rows = table_of([1, 1, 2])
-    runs = [[], [rows.slice(0, 0)], [rows.slice(0, 0), rows, rows.slice(0, 0)], [rows.slice(3), rows.slice(1)]]
-    merged = merge_tables(map(iter, runs), "x")
+    runs: list[list[pa.Table]] = [
+        [],
+        [rows.slice(0, 0)],
+        [rows.slice(0, 0), rows, rows.slice(0, 0)],
+        [rows.slice(3), rows.slice(1)],
+    ]
+    merged = merge_tables([iter(run) for run in runs], "x")
     assert [row["key"] for table in merged for row in table.to_pylist()] == [1, 1, 1, 2, 2]
-    assert list(merge_tables(map(iter, runs[:2]), "x")) == []
+    assert list(merge_tables([iter(run) for run in runs[:2]], "x")) == []
 
 
 CUTS: dict[str, tuple[list[int], int, list[int]]] = {

@@ -32,7 +32,7 @@ def table_at(number: int) -> pa.Table:
     return pa.table({"key": np.arange(ROWS) * 7 % 5, "value": np.arange(ROWS) + number * ROWS})
 
 
-def read_sorted(sorter: ColumnSorter) -> list[tuple[int, int]]:
+def read_sorted(sorter: ColumnSorter) -> list[tuple[int, ...]]:
     return [tuple(row.values()) for _, table in sorter.tables() for row in table.to_pylist()]
 
 

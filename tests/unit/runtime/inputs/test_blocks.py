@@ -1,6 +1,7 @@
 import gzip
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -237,6 +238,12 @@ def test_bad_bytes_are_named_by_object_and_offset(data: bytes, offset: int) -> N
 
 def test_bad_bytes_are_replaced_where_the_job_says_so() -> None:
     assert read_text(b"a\xff\nb\n", "Replace") == [(0, "a\ufffd"), (3, "b")]
+
+
+def test_a_record_is_shown_as_its_value_unless_it_has_none() -> None:
+    records = text_records(blocks.Block(offset=0, data=b"a\nb\n", stored_bytes=4), "s3://b/a", errors="strict")
+    assert records.shown(1) == "b"
+    assert replace(records, show="row {}".format).shown(1) == "row 1"
 
 
 def test_an_unknown_format_is_refused(store: ObjectStore) -> None:

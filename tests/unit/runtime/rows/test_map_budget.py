@@ -71,9 +71,12 @@ def test_groups_are_combined_again_when_they_have_doubled(tmp_path: Path, monkey
 def test_a_combiner_gets_the_keys_of_the_program(tmp_path: Path) -> None:
     keys = [1, "a", 1.5, None, (1, 2), b"x"]
     seen: list[Any] = []
-    make_map_output(
-        [(key, 1) for key in keys * 2], scratch=tmp_path, combine=lambda key, values: seen.append(key) or values
-    )
+
+    def combine(key: Any, values: list[Any]) -> list[Any]:
+        seen.append(key)
+        return values
+
+    make_map_output([(key, 1) for key in keys * 2], scratch=tmp_path, combine=combine)
     assert sorted(map(repr, seen)) == sorted(map(repr, keys))
 
 

@@ -51,7 +51,12 @@ def test_a_store_with_a_record_is_not_empty(name: str, key: Any, value: Any) -> 
 def asked(name: str, records: list[tuple[Any, Any]], surplus_bytes: int = 0) -> list[int]:
     """What a store asks for while it takes records, if it gets so many bytes more each time."""
     seen: list[int] = []
-    store = make(name, lambda missing: seen.append(missing) or surplus_bytes)
+
+    def grant(missing: int) -> int:
+        seen.append(missing)
+        return surplus_bytes
+
+    store = make(name, grant)
     for record in records:
         store.add(*record)
     return seen
@@ -81,11 +86,11 @@ def test_values_without_an_order_are_measured_together() -> None:
 
     store = Aggregates("max", grant)
     for key in ("a", "b"):
-        for value in ((1, math.nan), (1, 5), (1, 7), (math.nan,)):
+        for value in ((1, math.nan), (1, 2, math.nan), (1, 2, 3, math.nan), (0, math.nan)):
             store.add(key, value)
         assert store.used_bytes() == granted
     assert store.records == 8
-    assert repr(store.ranges["a"]) == repr([(1, math.nan), (1, 7)])
+    assert repr(store.ranges["a"]) == repr([(1, math.nan), (1, 2, math.nan), (1, 2, 3, math.nan)])
 
 
 @pytest.mark.parametrize("kind", ["min", "max", "sum"])
