@@ -1,5 +1,6 @@
 """Aggregates, on the map side and on the reduce side, against the builtins over all values."""
 
+import gc
 import math
 from pathlib import Path
 from sys import getsizeof
@@ -52,6 +53,7 @@ def test_long_values_are_aggregated_within_the_budget(tmp_path: Path, budget_byt
 
 
 def test_what_came_is_counted_and_no_run_stays_open(tmp_path: Path) -> None:
+    gc.collect()  # what earlier tests have left open
     before = sum(1 for _ in OPEN.iterdir())
     blobs = [make_map_output([(n, 1) for n in range(100)], scratch=tmp_path, aggregation="sum")[0] for _ in range(3)]
     frames = [frame for blob in blobs for frame in blob.frames()]

@@ -1,5 +1,6 @@
 """How the map's buffer keeps to its budget: what it holds, when it combines and spills, and what stays open."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def test_a_combiner_gets_the_keys_of_the_program(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("aggregation", [None, "sum"])
 def test_no_run_stays_open(tmp_path: Path, aggregation: str | None) -> None:
+    gc.collect()  # what earlier tests have left open
     before = sum(1 for _ in OPEN.iterdir())
     _, buffer = make_map_output(
         [(number, 1) for number in range(500)], scratch=tmp_path, budget_bytes=10_000, aggregation=aggregation
