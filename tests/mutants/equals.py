@@ -37,6 +37,8 @@ EQUALS: dict[str, dict[str, str]] = {
         "__init__: 0 -> 1 #3": "what is before the first key has no byte, so it is not ranked",
         "__init__: 0 -> -1 #3": "what is before the first key has no byte, so it is not ranked",
         "add_frame: max(lengths) + max(sizes) <= self._least -> max(lengths) + max(sizes) < self._least": "looking at each key of the frame finds the same",
+        "add_frame: 0 -> 1 #2": "only the differences of the ends matter",
+        "add_frame: 0 -> -1 #2": "only the differences of the ends matter",
         "add_frame: size_bytes > self._least -> size_bytes >= self._least": "a key of as many bytes as the least is not ranked when it is complete",
         "heaviest: 1 -> 0": "of items that are of one size the size decides nothing",
     },
@@ -56,6 +58,9 @@ EQUALS: dict[str, dict[str, str]] = {
         "to_arrow: 0 -> -1": "a newline is one byte",
         "to_arrow: 0 -> 1 #2": "where the first line starts is put in afterwards",
         "to_arrow: 0 -> -1 #2": "where the first line starts is put in afterwards",
+    },
+    "rows.min_max": {
+        "is_better: return False -> return None": "all callers ask whether it is true",
     },
     "rows.aggregate_input": {
         "are_small: return stored.raw_bytes - sum(map(len, frame.keys)) <= MEAN_ENCODED_BYTES * stored.groups -> return None": "values that are added one by one give the same sums",
