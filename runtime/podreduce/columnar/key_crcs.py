@@ -39,7 +39,7 @@ def bucket_columns(keys: pa.Array, bucket_of: HashBuckets | PrefixBuckets) -> ND
     fields = keys.flatten() if pa.types.is_struct(keys.type) else [keys]
     if isinstance(bucket_of, PrefixBuckets):
         fields = fields[: bucket_of.elements]
-    if not fields or not all(map(can_be_hashed, fields)):
+    if not all(map(can_be_hashed, fields)):
         return None
     is_tuple = pa.types.is_struct(keys.type)
     end = END if is_tuple and isinstance(bucket_of, HashBuckets) else b""
@@ -60,7 +60,7 @@ def can_be_hashed(field: pa.Array) -> bool:
     if pa.types.is_float64(kind):
         return True
     if pa.types.is_int64(kind):
-        numbers = field.to_numpy(zero_copy_only=False)
+        numbers = field.to_numpy()
         return max(-int(numbers.min()), int(numbers.max())) <= EXACT_INT
     if is_text(field):
         texts = Texts(field)
@@ -75,7 +75,7 @@ def is_text(field: pa.Array) -> bool:
 
 def as_doubles(field: pa.Array) -> NDArray[np.float64]:
     """Return the numbers of a field."""
-    return np.asarray(field.to_numpy(zero_copy_only=False).astype(np.float64))
+    return np.asarray(field.to_numpy().astype(np.float64))
 
 
 def hash_part(fields: Sequence[pa.Array], begin: bytes, end: bytes) -> Crcs:

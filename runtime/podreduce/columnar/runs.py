@@ -44,7 +44,7 @@ def sort_table(
         return
     by_row = bucket_rows(keys, bucket_of, elements)[order]
     order = order[np.argsort(by_row, kind="stable")]
-    edges = np.concatenate(([0], np.cumsum(np.bincount(by_row, minlength=buckets)))).tolist()
+    edges = np.concatenate(([0], np.cumsum(np.bincount(by_row)))).tolist()
     table = table.take(order)  # slices of it cost nothing
     del keys, order, by_row
     for bucket, (start, end) in enumerate(pairwise(edges)):
@@ -88,12 +88,12 @@ class ColumnRun:
 
 
 class Cursor:
-    """A run being merged: the loaded table from its first row that was not taken yet."""
+    """A run being merged: the loaded table, which is its first one, from the first row that was not taken yet."""
 
-    def __init__(self, tables: Iterator[pa.Table]) -> None:
-        self._tables = tables
-        self._next = next(tables, None)
-        self.table: pa.Table | None = None
+    def __init__(self, table: pa.Table, others: Iterator[pa.Table]) -> None:
+        self.table = table
+        self._others = others
+        self._next = next(others, None)
         self.refill()
 
     @property
@@ -103,26 +103,31 @@ class Cursor:
 
     def refill(self) -> None:
         """Load the next table if nothing is left of this one."""
-        while (self.table is None or not self.table.num_rows) and self._next is not None:
-            self.table, self._next = self._next, next(self._tables, None)
+        while not self.table.num_rows and self._next is not None:
+            self.table, self._next = self._next, next(self._others, None)
 
     def last_key(self) -> bytes:
         """Return the last loaded key."""
-        keys: Any = self.table and self.table.column(0)
-        return encoded_key(keys, len(keys) - 1)
+        return encoded_key(self.table.column(0), self.table.num_rows - 1)
 
     def take_below(self, key: bytes | None) -> pa.Table | None:
         """Take the loaded rows whose keys are below `key` (None: all)."""
-        if self.table is None:
-            return None
         end = self.table.num_rows if key is None else bisect_keys(self.table.column(0), key)
         taken, self.table = self.table.slice(0, end), self.table.slice(end)
         return taken if end else None
 
 
+def open_runs(runs: Iterable[Iterator[pa.Table]]) -> Iterator[Cursor]:
+    """Yield a cursor for each run that has a table."""
+    for run in runs:
+        first = next(run, None)
+        if first is not None:
+            yield Cursor(first, run)
+
+
 def merge_tables(runs: Iterable[Iterator[pa.Table]], member: str) -> Iterator[pa.Table]:
     """Yield the rows of sorted runs in the order of their keys, then of the runs."""
-    cursors = [cursor for cursor in map(Cursor, runs) if cursor.table is not None]
+    cursors = [*open_runs(runs)]
     while cursors:
         cut = min((cursor.last_key() for cursor in cursors if not cursor.is_last), default=None)
         taken = [table for cursor in cursors if (table := cursor.take_below(cut)) is not None]
@@ -133,7 +138,7 @@ def merge_tables(runs: Iterable[Iterator[pa.Table]], member: str) -> Iterator[pa
             yield from stream_key(cursors, cut)
         for cursor in cursors:
             cursor.refill()
-        cursors = [cursor for cursor in cursors if cursor.table is not None and cursor.table.num_rows]
+        cursors = [cursor for cursor in cursors if cursor.table.num_rows]
 
 
 def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
@@ -142,8 +147,6 @@ def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
     for cursor in cursors:
         while (taken := cursor.take_below(after)) is not None:
             yield taken
-            if cursor.table is not None and cursor.table.num_rows:
-                break
             cursor.refill()
 
 
@@ -183,10 +186,6 @@ def rows_of_batch(table: pa.Table) -> int:
 
 def end_of_batch(keys: Any, start: int, end: int, elements: int | None) -> int:  # noqa: ANN401 - a chunked array
     """Return the end of a batch from `start` to about `end`: before the key that would be cut, if there is another."""
-    before, key = encoded_key(keys, end - 1), encoded_key(keys, end)
-    if elements is not None:
-        before, key = key_prefix(before, elements), key_prefix(key, elements)
-    if before != key:
-        return end
-    first = bisect_keys(keys, key, start)
+    key = encoded_key(keys, end)
+    first = bisect_keys(keys, key if elements is None else key_prefix(key, elements), start)
     return first if first > start else end

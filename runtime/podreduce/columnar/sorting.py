@@ -77,7 +77,7 @@ class ColumnSorter:
     def _hold(self, table: pa.Table) -> None:
         """Hold a table that fits; first spill the held tables if both do not fit."""
         table, kept_bytes = compact_table(table)
-        if self._held and self.held_bytes + kept_bytes > self._held_limit_bytes:
+        if self.held_bytes + kept_bytes > self._held_limit_bytes:
             self._spill()
         self._held.add(table, kept_bytes)
 

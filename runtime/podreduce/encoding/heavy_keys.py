@@ -70,7 +70,6 @@ class HeavyKeys:
     def heaviest(self) -> tuple[HeavyKey, ...]:
         """Return at most 16 keys, the heaviest first, each with at least a thousandth of the bytes. Call it last."""
         self._rank_current()
-        self._open = (0, 0)
         least = self.encoded_bytes * LEAST_SHARE
         return tuple(
             HeavyKey(

@@ -175,8 +175,7 @@ def split_at_markers(chunks: Iterable[bytes], offset: int) -> Iterator[tuple[int
         data = held + chunk if held else chunk
         start, begins = 0, data.startswith(MARKER)
         while (found := data.find(MARKER, start + begins)) >= 0:
-            if found > start:
-                yield offset + start, data[start:found], begins
+            yield offset + start, data[start:found], begins
             start, begins = found, True
         whole = max(len(data) - len(MARKER) + 1, start)  # a marker may start in the bytes after it
         if whole > start:
@@ -278,6 +277,4 @@ def no_pairs(stored_bytes: int) -> RecordBlock:
 
         return pa.record_batch({"key": pa.nulls(0), "value": pa.nulls(0)})
 
-    return RecordBlock(
-        stored_bytes=stored_bytes, make_values=list, make_keys=list, make_arrow=make_arrow, key_unit="byte"
-    )
+    return RecordBlock(stored_bytes=stored_bytes, make_values=list, make_keys=list, make_arrow=make_arrow)

@@ -45,7 +45,7 @@ def decode_block(block: Block, uri: str, errors: str) -> str:
     try:
         return block.data.decode("utf-8", errors)
     except UnicodeDecodeError as error:
-        advice = advise_not_text(b"" if block.data_offset else block.data[:4])
+        advice = advise_not_text(b"" if block.data_offset else block.data)
         place = block.data_offset + error.start
         raise InputError(f"{uri}: byte {place} is not UTF-8 ({error.reason}); {advice}") from error
 

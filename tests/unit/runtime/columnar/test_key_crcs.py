@@ -59,6 +59,13 @@ def test_other_keys_are_left_to_the_usual_way(keys: pa.Array) -> None:
     assert bucket_columns(keys, HashBuckets(8)) is None
 
 
+@pytest.mark.parametrize("key", [2**53, -(2**53), 0.5, "x" * 24, b"x" * 24], ids=repr)
+def test_keys_up_to_these_are_hashed_together(key: object) -> None:
+    found = bucket_columns(pa.array([key]), HashBuckets(4096))
+    assert found is not None
+    assert found.tolist() == one_by_one([key], 4096)
+
+
 def test_infinities_are_numbers() -> None:
     keys = [math.inf, -math.inf]
     assert bucket_rows(pa.array(keys), HashBuckets(4096)).tolist() == one_by_one(keys, 4096)

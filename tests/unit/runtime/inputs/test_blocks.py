@@ -1,6 +1,7 @@
 import gzip
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -87,7 +88,26 @@ def test_blocks_are_small_whole_lines() -> None:
     data = b"".join(b"%d\n" % number for number in range(1000))
     found = list(blocks.whole_lines([data[:777], data[777:]], 100))
     assert b"".join(found) == data
-    assert all(block.endswith(b"\n") and len(block) <= 200 for block in found)
+    assert all(block.endswith(b"\n") and len(block) <= 100 for block in found)
+    assert len(found) <= len(data) / 96 + 2  # each is as full as lines of up to four bytes allow, but for two
+
+
+def test_what_ends_with_a_newline_needs_nothing_after_it() -> None:
+    chunks = [b"a\n", b""]
+    assert list(blocks.finish_line(chunks, lambda: [b"b\n"])) == chunks
+    assert list(blocks.finish_line([b"a", b""], lambda: [b"", b"b", b"c\nd\n"])) == [b"a", b"", b"", b"b", b"c\n"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [(5, 5, []), (5, 15, [(5, 15)]), (5, 190, [(5, 15), (15, 35), (35, 75), (75, 125), (125, 175), (175, 190)])],
+)
+def test_ranges_grow_to_a_chunk(
+    monkeypatch: pytest.MonkeyPatch, start: int, end: int, expected: list[tuple[int, int]]
+) -> None:
+    monkeypatch.setattr(blocks, "TAIL_BYTES", 10)
+    monkeypatch.setattr(blocks, "CHUNK_BYTES", 50)
+    assert list(blocks.growing_ranges(start, end)) == expected
 
 
 @pytest.mark.parametrize(
@@ -113,6 +133,12 @@ def put_piece(store: ObjectStore, key: str, data: bytes, start: int = 0, end: in
         object_bytes=len(data),
         etag=store.head(key).etag,
     )
+
+
+def test_a_block_has_so_many_bytes_at_most(store: ObjectStore) -> None:
+    data = b"a\nb\nc\n"
+    found = [list(read_blocks(store, "a", put_piece(store, "a", data), block_bytes=size)) for size in (1, 4, 6)]
+    assert [len(each) for each in found] == [3, 2, 1]
 
 
 def test_a_line_longer_than_every_chunk_is_one_record(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +211,7 @@ def read_text(data: bytes, errors: str = "Strict", offset: int = 0) -> list[tupl
     ("data", "expected"),
     [
         (b"a\nb\n", [(0, "a"), (2, "b")]),
+        (b"", []),
         (b"a\r\nb\r\n", [(0, "a"), (3, "b")]),
         (b"a\r\nb\n", [(0, "a"), (3, "b")]),
         (b"\n\r\n\n", [(0, ""), (1, ""), (3, "")]),
@@ -211,6 +238,12 @@ def test_bad_bytes_are_named_by_object_and_offset(data: bytes, offset: int) -> N
 
 def test_bad_bytes_are_replaced_where_the_job_says_so() -> None:
     assert read_text(b"a\xff\nb\n", "Replace") == [(0, "a\ufffd"), (3, "b")]
+
+
+def test_a_record_is_shown_as_its_value_unless_it_has_none() -> None:
+    records = text_records(blocks.Block(offset=0, data=b"a\nb\n", stored_bytes=4), "s3://b/a", errors="strict")
+    assert records.shown(1) == "b"
+    assert replace(records, show="row {}".format).shown(1) == "row 1"
 
 
 def test_an_unknown_format_is_refused(store: ObjectStore) -> None:

@@ -5,12 +5,13 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions, Piece
 from podreduce.inputs import RecordBlock, read_records
+from podreduce.inputs.fixed_length import RecordShape, fixed_length_records
 from podreduce.storage import ObjectStore, open_store
 from tests.support.task_runs import TaskRun
 
@@ -55,9 +56,25 @@ def test_every_record_is_read_exactly_once_wherever_the_cuts_are(
     blocks = read(data, length=length, key=key, cuts=cuts, block_bytes=block_bytes)
     expected = [data[at : at + length] for at in range(0, len(data), length)]
     assert records_of(blocks) == [(record[:key], record[key:]) for record in expected]
+    assert all(len(block.values) * length <= max(block_bytes, length) for block in blocks)
     assert sum(block.stored_bytes for block in blocks) == len(data)
     rows = [row for block in blocks for row in block.to_arrow().to_pylist()]
     assert rows == [{"key": record[:key], "value": record[key:]} for record in expected]
+
+
+@given(st.lists(st.binary(max_size=30), max_size=8), st.integers(1, 9), st.integers(1, 40))
+@example([b"abc", b"d", b"efgh", b""], 4, 8)
+def test_records_come_whole_however_the_chunks_are_cut(chunks: list[bytes], length: int, block_bytes: int) -> None:
+    data = b"".join(chunks)
+    rest = b"." * (-len(data) % length)
+    stored = [(chunk, 1 + 3 * number) for number, chunk in enumerate([*chunks, rest])]
+    shape = RecordShape(record_length=length, key_length=0)
+    blocks = list(fixed_length_records(stored, "a", shape, block_bytes=block_bytes))
+    expected = [(data + rest)[at : at + length] for at in range(0, len(data + rest), length)]
+    assert [value for block in blocks for value in block.values] == expected
+    assert all(len(block.values) * length <= max(block_bytes, length) for block in blocks)
+    assert sum(block.stored_bytes for block in blocks) == sum(size for _, size in stored)
+    assert {block.key_unit for block in blocks} == {"key"}
 
 
 @pytest.mark.parametrize("size", [1, 99, 101])

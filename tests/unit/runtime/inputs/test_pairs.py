@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import random
 import zlib
 from typing import Any
 
@@ -73,6 +74,13 @@ DAMAGED: dict[str, tuple[bytes, list[Any], int, bytes, str]] = {
         b"",
         "cut short: a header has 56 bytes, and 20",
     ),
+    "cut after a marker": (
+        OBJECT[: SECOND + 16],
+        PAIRS[:4],
+        SECOND,
+        OBJECT[SECOND : SECOND + 16],
+        "cut short: a header has 56 bytes, and 16",
+    ),
     "cut short, and another after it": (
         OBJECT[: FIRST - 3] + OBJECT[FIRST:],
         PAIRS[2:],
@@ -101,10 +109,15 @@ DAMAGED: dict[str, tuple[bytes, list[Any], int, bytes, str]] = {
 def test_a_damaged_frame_is_named_and_the_others_are_read(
     data: bytes, records: list[Any], offset: int, bad: bytes, message: str
 ) -> None:
-    found = read(data)
-    assert found.records == records
+    for name, stored in (("a", data), ("a.gz", gzip.compress(data))):
+        found = read(stored, name=name)
+        assert found.records == records
+        assert [key for key, _ in found.bad] == [offset]
+        assert bad in (b"", found.bad[0][1])
+        assert found.stored_bytes == len(stored)
+    found = read(data, as_columns=True)
     assert [key for key, _ in found.bad] == [offset]
-    assert bad in ("", b"", found.bad[0][1])
+    assert len(found.records) == len(records)
     blocks = iter_blocks(STORE, "a", data, input_format="Pairs", options=InputOptions())
     with pytest.raises(InputError, match=f"^memory://pairs/a: the frame at byte {offset} cannot be read .*{message}"):
         [block.values for block in blocks]
@@ -133,6 +146,26 @@ def test_a_job_counts_a_damaged_frame_as_one_bad_record(
 def test_an_object_of_another_format_fails_the_job_whatever_bad_records_says(data: bytes, cuts: list[int]) -> None:
     with pytest.raises(InputError, match="memory://pairs/a: this is no object of the format Pairs"):
         read(data, cuts=[min(cut, len(data)) for cut in cuts])
+
+
+def test_a_whole_object_is_decoded_and_what_is_wrong_with_it_is_named() -> None:
+    assert list(pairs.decode_pairs(OBJECT, "memory://x/a")) == PAIRS
+    with pytest.raises(InputError, match=r"^memory://x/a: this is no object of the format Pairs"):
+        list(pairs.decode_pairs(b"x" * 99, "memory://x/a"))
+    with pytest.raises(InputError, match=f"^memory://x/a: the frame at byte {FIRST} cannot be read"):
+        list(pairs.decode_pairs(OBJECT[: SECOND - 1] + b"\xee" + OBJECT[SECOND:], "memory://x/a"))
+
+
+@pytest.mark.parametrize("step", [1, 55, 56, 57, 20_000])
+def test_all_of_a_sound_frame_is_kept_and_little_of_anything_else(step: int) -> None:
+    frame = write_pairs([("k", random.Random(1).randbytes(10_000))])  # noqa: S311 - incompressible
+    sound, other = pairs.Segment(0), pairs.Segment(0)
+    for start in range(0, len(frame), step):
+        sound.add(frame[start : start + step])
+    assert (sound.kept, sound.size) == (frame, len(frame))
+    for _ in range(3):
+        other.add(bytes(pairs.KEPT_BYTES))
+    assert (len(other.kept), other.size) == (pairs.KEPT_BYTES, 3 * pairs.KEPT_BYTES)
 
 
 def test_a_value_that_this_machine_cannot_make_is_a_bad_record() -> None:

@@ -1,17 +1,21 @@
 """Aggregates, on the map side and on the reduce side, against the builtins over all values."""
 
+import gc
+import math
 from pathlib import Path
+from sys import getsizeof
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podreduce.encoding.codec import decode_key
-from podreduce.rows.aggregate_input import AggregateInput
+from podreduce.encoding.codec import decode_key, encode_key
+from podreduce.rows.aggregate_input import KEY_BYTES, AggregateInput
 from podreduce.rows.row_stores import AggregationError
 from tests.support.blobs import PLENTY, Record, group_records, make_map_output
 
+OPEN = Path("/proc/self/fd")
 BUILTINS: dict[str, Any] = {"sum": sum, "min": min, "max": max, "count": len}
 KEYS = st.one_of(st.integers(0, 9), st.sampled_from([2**80, -5]))
 MAPS = st.lists(st.lists(st.tuples(KEYS, st.integers(-9, 2**70)), max_size=40), max_size=4)
@@ -46,6 +50,78 @@ def test_long_values_are_aggregated_within_the_budget(tmp_path: Path, budget_byt
     found, taken = reduce_maps(maps, aggregation, scratch=tmp_path, budget_bytes=budget_bytes)
     assert found == [(key, BUILTINS[aggregation](values)) for key, values in group_records(maps[0])]
     assert (taken.spills > 0) == (budget_bytes < PLENTY)
+
+
+def test_what_came_is_counted_and_no_run_stays_open(tmp_path: Path) -> None:
+    gc.collect()  # what earlier tests have left open
+    before = sum(1 for _ in OPEN.iterdir())
+    blobs = [make_map_output([(n, 1) for n in range(100)], scratch=tmp_path, aggregation="sum")[0] for _ in range(3)]
+    frames = [frame for blob in blobs for frame in blob.frames()]
+    for budget_bytes, spills in ((1, len(frames)), (PLENTY, 0)):
+        taken = AggregateInput("sum", budget_bytes=budget_bytes, scratch_directory=str(tmp_path))
+        assert (taken.records, taken.stored_bytes, taken.used_bytes) == (0, 0, 0)
+        taken.add_blob(frames)
+        assert (taken.records, taken.stored_bytes) == (300, sum(len(frame.body) for frame in frames))
+        assert taken.spills == spills
+        assert sorted(value for _, value in taken.aggregates()) == [3] * 100
+        assert sum(1 for _ in OPEN.iterdir()) == before
+
+
+def test_half_of_the_budget_is_used_before_a_spill(tmp_path: Path) -> None:
+    frames = make_map_output([(n, 1) for n in range(20_000)], scratch=tmp_path, aggregation="sum", buckets=200)[
+        0
+    ].frames()
+    budget_bytes, most = 1_000_000, 0
+    taken = AggregateInput("sum", budget_bytes=budget_bytes, scratch_directory=str(tmp_path))
+    for frame in frames:
+        taken.add_blob([frame])
+        most = max(most, taken.used_bytes)
+    assert 0.9 * budget_bytes / 2 < most <= budget_bytes / 2
+    assert len(list(taken.aggregates())) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "value", "is_large"),
+    [
+        ("sum", 1, False),
+        ("sum", 0.5, False),
+        ("max", 1, False),
+        ("max", 0.5, False),
+        ("max", 2**63, False),
+        ("max", 2**63 + 1, True),
+    ],
+)
+def test_a_key_is_measured_and_its_value_if_that_is_large(
+    tmp_path: Path, aggregation: str, value: Any, is_large: bool
+) -> None:
+    records = [(f"key {n:02}", value) for n in range(50)]
+    frames = make_map_output(records, scratch=tmp_path, aggregation=aggregation, buckets=1)[0].frames()
+    keys_bytes = 50 * (getsizeof(encode_key("key 00")) + KEY_BYTES)
+    expected = keys_bytes + 50 * getsizeof(value) * is_large
+    for missing_bytes in (0, 1):
+        taken = AggregateInput(
+            aggregation, budget_bytes=2 * (expected - missing_bytes), scratch_directory=str(tmp_path)
+        )
+        taken.add_blob(frames)
+        assert (taken.used_bytes, taken.spills) == ((0, 1) if missing_bytes else (expected, 0))
+
+
+@pytest.mark.parametrize("budget_bytes", [1, PLENTY])
+@pytest.mark.parametrize(
+    ("maps", "expected"),
+    [
+        ([[(1.0,)], [(math.nan,), (2.0,)]], (2.0,)),
+        ([[(math.nan,), (2.0,)]], (math.nan,)),
+        ([[(math.nan,), (2.0,)], [(3.0,)]], (math.nan,)),
+        ([[(0, 1)], [(1, math.nan), (1, 5)], [(1, 7)]], (1, math.nan)),
+    ],
+)
+def test_what_cannot_be_one_value_is_kept_until_all_have_come(
+    tmp_path: Path, budget_bytes: int, maps: list[list[Any]], expected: Any
+) -> None:
+    records = [[("k", value) for value in values] for values in maps]
+    found, _ = reduce_maps(records, "max", scratch=tmp_path, budget_bytes=budget_bytes)
+    assert repr(found) == repr([("k", expected)])
 
 
 def test_a_container_is_kept_as_it_was_when_it_was_yielded(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What stores say that they hold is at least 0.8 of what Python or Arrow has allocated for it, whatever the shapes."""
+"""What stores say that they hold is what Python or Arrow has allocated, and not much more, whatever the shapes."""
 
 import marshal
 import math
@@ -32,6 +32,11 @@ from tests.support.searching import tries
 from tests.support.task_runs import TaskRun
 
 LEAST_SHARE = 0.8
+MOST_SHARE = 1.5
+KEY_BYTES = 400
+"""What a store may count besides for each key: for sorting, and for what a dict and a list need to grow."""
+NUMBER_BYTES = 32
+"""How much more a number may take than the first one of its key, which alone is counted."""
 FIXED_BYTES = 10_000
 """What a store has besides, whatever it holds: empty dicts, and what is allocated in passing."""
 SEARCH = settings(
@@ -112,6 +117,11 @@ def is_enough(told_bytes: int, allocated_bytes: int) -> bool:
     return told_bytes >= LEAST_SHARE * allocated_bytes - FIXED_BYTES
 
 
+def is_true(told_bytes: int, allocated_bytes: int, keys: int) -> bool:
+    most = MOST_SHARE * allocated_bytes + KEY_BYTES * keys + FIXED_BYTES
+    return is_enough(told_bytes, allocated_bytes) and told_bytes <= most
+
+
 @given(KEY_SHAPES, VALUE_SHAPES, COUNTS, st.booleans())
 @SEARCH
 def test_groups_tell_what_they_take(key: Make, value: Make, counts: tuple[int, int], interns: bool) -> None:
@@ -119,8 +129,8 @@ def test_groups_tell_what_they_take(key: Make, value: Make, counts: tuple[int, i
     groups = ListGroups(account.grant)
     groups.interns = interns
     allocated = allocated_by(lambda: [groups.add(*record) for record in records_of(key, value, counts)] and None)
-    assert is_enough(account.granted_bytes, allocated)
-    assert is_enough(groups.used_bytes(), allocated)
+    assert is_true(account.granted_bytes, allocated, counts[0])
+    assert groups.used_bytes() == account.granted_bytes
 
 
 @given(KEY_SHAPES, VALUE_SHAPES, COUNTS, st.sampled_from(["min", "max", "count"]))
@@ -142,8 +152,9 @@ def check_aggregates(aggregation: str, key: Make, value: Make, counts: tuple[int
     account = Account()
     store = Aggregates(aggregation, account.grant)
     allocated = allocated_by(lambda: [store.add(*record) for record in records_of(key, value, counts)] and None)
-    assert is_enough(account.granted_bytes, allocated)
-    assert is_enough(store.used_bytes(), allocated)
+    assert is_true(account.granted_bytes, allocated, counts[0])
+    assert is_true(store.used_bytes(), allocated, counts[0])
+    assert store.ranges or abs(store.used_bytes() - account.granted_bytes) <= NUMBER_BYTES * counts[0]
 
 
 @pytest.mark.parametrize("size", [0, 1000])
@@ -156,8 +167,19 @@ def test_aggregates_of_columns_tell_what_they_take(size: int) -> None:
         assert store.take_distinct(keys, [(1 << (8 * size)) + n for n in range(500)])
 
     allocated = allocated_by(fill)
-    assert is_enough(account.granted_bytes, allocated)
-    assert is_enough(store.used_bytes(), allocated)
+    assert is_true(account.granted_bytes, allocated, 500)
+    assert store.used_bytes() == account.granted_bytes
+
+
+def test_counted_keys_are_measured_when_they_are_settled() -> None:
+    account = Account()
+    store = Aggregates("count", account.grant)
+    for round_ in range(3):
+        store.uncounted.extend(f"{n}" for n in range(500 * (round_ > 0) + 1))
+        assert store.records == (1, 502, 1003)[round_]
+        store.settle()
+    assert (store.records, len(store.plain), store.plain["0"], store.plain["7"]) == (1003, 501, 3, 2)
+    assert abs(store.used_bytes() - account.granted_bytes) <= NUMBER_BYTES * 501
 
 
 @given(KEY_SHAPES, VALUE_SHAPES, COUNTS, st.sampled_from(["min", "max", "count", "sum"]))
@@ -174,7 +196,7 @@ def test_the_reduce_tells_what_its_aggregates_take(
         frames += blob.frames()
     taken = AggregateInput(aggregation, budget_bytes=PLENTY, scratch_directory=str(tmp_path))
     allocated = allocated_by(lambda: taken.add_blob(frames))
-    assert is_enough(taken.used_bytes, allocated)
+    assert is_true(taken.used_bytes, allocated, counts[0])
 
 
 class Pairs:

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from podreduce.encoding.codec import decode_value, encode_value
-from podreduce.rows.min_max import rank
+from podreduce.rows.min_max import is_unranked, rank
 from podreduce.rows.row_stores import Aggregates
 from tests.support.searching import tries
 
@@ -103,6 +103,34 @@ def test_values_that_have_an_order_leave_one(count: int) -> None:
 )
 def test_no_more_is_kept_than_may_be_needed(values: list[Any], kept: list[Any]) -> None:
     assert repr(rank("max", values)) == repr(kept)
+    assert repr(rank("max", [*map(as_list, values)])) == repr([*map(as_list, kept)])
+
+
+def as_list(value: Any) -> Any:
+    return [*value] if isinstance(value, tuple) else value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (math.nan, True),
+        ((1, math.nan), True),
+        ([1, math.nan], True),
+        ([(1.0, [math.nan])], True),
+        (([(math.nan,)], 1), True),
+        (1.0, False),
+        (None, False),
+        ((), False),
+        ((1.0, "nan"), False),
+        ([(1.0, [math.inf]), 1], False),
+        ({"a": math.nan}, False),
+        (Decimal("NaN"), False),
+        ((Decimal("NaN"),), False),
+    ],
+    ids=repr,
+)
+def test_a_value_with_a_nan_has_no_order_among_all_others(value: Any, expected: bool) -> None:
+    assert is_unranked(value) is expected
 
 
 @pytest.mark.parametrize(
