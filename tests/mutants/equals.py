@@ -6,6 +6,13 @@ Rule: "the tests do not reach it" is no reason.
 __all__ = ["EQUALS"]
 
 EQUALS: dict[str, dict[str, str]] = {
+    "encoding.merge": {
+        "merge_runs: (cursor.keys[-1] for cursor in cursors if not cursor.is_last) -> (cursor.keys[-1] for cursor in cursors)": "only more rounds: each of them yields the groups up to its cut, whichever cut that is",
+        "merge_below: 2 -> 1": "a single run is sorted already, and a stable sort leaves it as it is",
+    },
+    "rows.runs": {
+        "_merge: 1 -> 2": "only whether levels are the same matters",
+    },
     "policy.waves": {
         "find_wave: 0 -> 1": "either all maps of a run are map-only or none is",
         "find_wave: 0 -> -1": "either all maps of a run are map-only or none is",

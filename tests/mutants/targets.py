@@ -51,10 +51,10 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "encoding.key_range": ("runtime/encoding/key_ranges", "operator/shuffle/key_spread", "runtime/task/total_order"),
     "encoding.key_index": ("runtime/encoding/key_ranges", "runtime/task/total_order"),
     "encoding.key_sampler": ("runtime/encoding/key_ranges", "operator/shuffle/key_spread", "runtime/task/total_order"),
-    "encoding.key_hash": ("operator/balance/bucket_packing",),
+    "encoding.key_hash": ("runtime/encoding/key_hash", "operator/balance/bucket_packing"),
     # what merges
-    "encoding.merge": ("runtime/encoding/merge", "runtime/rows/reduce_input", "runtime/rows/map_buffer"),
-    "rows.runs": ("runtime/rows/reduce_input", "runtime/rows/map_buffer", "runtime/rows/aggregate_input"),
+    "encoding.merge": ("runtime/encoding/merge", "runtime/rows/reduce_input"),
+    "rows.runs": ("runtime/rows/runs", "runtime/rows/reduce_input", "runtime/rows/aggregate_input"),
     "rows.reduce_input": ("runtime/rows/reduce_input", "runtime/encoding/large_frames"),
     "columnar.runs": ("runtime/columnar/columns", "runtime/task/column_tasks", "runtime/encoding/large_frames"),
     "columnar.sorting": ("runtime/columnar/columns", "runtime/task/column_tasks", "runtime/encoding/large_frames"),

@@ -54,6 +54,44 @@ def test_a_range_without_keys_has_no_frames(low: str, high: str | None) -> None:
     assert frames_in(blob, key_range) == []
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "is_empty"),
+    [
+        (b"", None, False),
+        (b"a", None, False),
+        (b"", b"", True),
+        (b"a", b"b", False),
+        (b"a", b"a\0", False),
+        (b"a", b"a", True),
+        (b"b", b"a", True),
+    ],
+)
+def test_a_range_is_empty_without_a_key_from_its_low_up_to_its_high(
+    low: bytes, high: bytes | None, is_empty: bool
+) -> None:
+    assert KeyRange(low=low, high=high).is_empty is is_empty
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "entries"),
+    [
+        (b"", None, (0, 2)),
+        (b"c", None, (0, 2)),
+        (b"d", None, (0, 2)),
+        (b"e", None, (1, 2)),
+        (b"a", b"b", (0, 0)),
+        (b"a", b"c", (0, 1)),
+        (b"e", b"f", (1, 2)),
+        (b"c", b"c", (0, 0)),
+        (b"f", b"e", (0, 0)),
+    ],
+)
+def test_the_entry_before_a_range_may_have_its_first_key(low: bytes, high: bytes | None, entries: object) -> None:
+    key_range = KeyRange(low=low, high=high)
+    assert KeyIndex(keys=(b"b", b"d"), offsets=(0, 10, 20)).overlap(key_range) == entries
+    assert KeyIndex(keys=(), offsets=(0,)).overlap(key_range) == (0, 0)
+
+
 def test_a_range_before_all_keys_fetches_nothing() -> None:
     blob = make_ordered_blob([(f"key{n}", n) for n in range(100)], frame_rows=10)
     key_range = KeyRange(low=encode_key(0), high=encode_key("a"))
