@@ -10,6 +10,22 @@ EQUALS: dict[str, dict[str, str]] = {
         "merge_runs: (cursor.keys[-1] for cursor in cursors if not cursor.is_last) -> (cursor.keys[-1] for cursor in cursors)": "only more rounds: each of them yields the groups up to its cut, whichever cut that is",
         "merge_below: 2 -> 1": "a single run is sorted already, and a stable sort leaves it as it is",
     },
+    "encoding.codec": {
+        "encode_value: 0 -> 1": "marshal writes 0 as the table of small ints has it",
+        "encode_value: 256 -> 255": "marshal writes 255 as the table of small ints has it",
+        "is_writable: return False -> return None": "the callers only ask whether it is true",
+        "is_writable: return False -> return None #2": "the callers only ask whether it is true",
+    },
+    "encoding.frames": {
+        "sample_shrinks: len(lz4().compress(sample)) < 0.9 * SAMPLE_BYTES -> len(lz4().compress(sample)) <= 0.9 * SAMPLE_BYTES": "nine tenths of a sample are no whole number of bytes",
+    },
+    "encoding.frame_packing": {
+        "__init__: 0 -> 1": "a group of any other bucket sets it first, and there is nothing to emit then",
+        "__init__: 0 -> -1": "a group of any other bucket sets it first, and there is nothing to emit then",
+        "add_values: len(values) > rows -> len(values) >= rows": "the slice is the whole list then",
+        "add_values: len(data) <= MAX_RAW_BYTES or len(batch) == 1 -> len(data) <= MAX_RAW_BYTES": "a single value is cut into itself",
+        "add_values: 1 -> 0": "a single value is cut into itself",
+    },
     "rows.runs": {
         "_merge: 1 -> 2": "only whether levels are the same matters",
     },
