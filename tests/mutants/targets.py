@@ -10,7 +10,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "inputs.fixed_length": ("runtime/inputs/fixed_length", "runtime/inputs/rows"),
     "inputs.pairs": ("runtime/inputs/pairs", "runtime/inputs/reader_properties"),
     "encoding.pair_frames": ("runtime/encoding/pair_frames", "runtime/inputs/pairs"),
-    "outputs.pairs_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
+    "outputs.pairs_output": (
+        "runtime/outputs/pairs_output",
+        "runtime/outputs/output_formats",
+        "runtime/outputs/batch_output",
+    ),
     "inputs.record_block": ("runtime/inputs/rows", "runtime/inputs/bad_lines", "runtime/task/tasks"),
     # what groups
     "rows.row_stores": (
@@ -49,7 +53,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "encoding.blobs": ("runtime/encoding/blobs", "runtime/encoding/key_ranges"),
     "encoding.key_range": ("runtime/encoding/key_ranges", "operator/shuffle/key_spread", "runtime/task/total_order"),
     "encoding.key_index": ("runtime/encoding/key_ranges", "runtime/task/total_order"),
-    "encoding.key_sampler": ("runtime/encoding/key_ranges", "operator/shuffle/key_spread", "runtime/task/total_order"),
+    "encoding.key_sampler": (
+        "runtime/encoding/key_sampler",
+        "runtime/encoding/key_ranges",
+        "operator/shuffle/key_spread",
+    ),
     "encoding.key_hash": ("runtime/encoding/key_hash", "operator/balance/bucket_packing"),
     # what merges
     "encoding.merge": ("runtime/encoding/merge", "runtime/rows/reduce_input"),
@@ -63,6 +71,17 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "program.reduce_idioms": ("runtime/program/reduce_idioms",),
     # what commits
     "task.commit": ("runtime/task/commit", "runtime/task/tasks"),
+    # what publishes
+    "runs.commit_output": ("operator/runs/commit_output",),
+    "runs.publishing": ("operator/runs/publishing", "operator/runs/commit_output"),
+    "outputs.line_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
+    "outputs.line_formats": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
+    "outputs.csv_fields": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
+    # what decides how much each task gets
+    "balance.input_shares": ("operator/balance/input_shares",),
+    "balance.even_cuts": ("operator/balance/even_cuts",),
+    "balance.partition_count": ("operator/balance/bucket_packing",),
+    "balance.bucket_packing": ("operator/balance/bucket_packing",),
     # what decides: the examples and some worlds are tried before these
     "pods.task_sequences": ("operator/pods/task_sequences",),
     "policy.attempt_record": ("operator/policy/attempt_record",),
@@ -98,7 +117,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 
 def is_of_operator(module: str) -> bool:
     """Tell whether a module decides about jobs; the others are the runtime's."""
-    return module.startswith(("policy.", "pods."))
+    return module.startswith(("balance.", "policy.", "pods.", "runs."))
 
 
 def name_of(module: str) -> str:
