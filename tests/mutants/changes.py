@@ -145,7 +145,7 @@ def take_next(node: Any) -> Sequence[ast.AST]:
 
 def leave_out(node: Any) -> Sequence[ast.AST]:
     """Leave a statement out that does something."""
-    does = isinstance(node, ast.AugAssign) or isinstance(node.value, ast.Call | ast.Yield | ast.YieldFrom)
+    does = isinstance(node, ast.AugAssign) or isinstance(node.value, ast.Call | ast.Await | ast.Yield | ast.YieldFrom)
     return [ast.Pass()] if does else ()
 
 

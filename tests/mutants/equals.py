@@ -47,8 +47,16 @@ EQUALS: dict[str, dict[str, str]] = {
         "_write_together: zip(*pairs, strict=True) -> zip(*pairs)": "each of them is a key and a value",
         "_write_together: True -> False": "each of them is a key and a value",
         "_write_together: return False -> return None": "the only caller asks whether it is true",
+        "_takes: return self._bytes + size < FRAME_BYTES and self._records + records <= FRAME_RECORDS -> return None": "records that are written one by one make the same frames",
         "_takes: self._bytes + size < FRAME_BYTES -> self._bytes + size <= FRAME_BYTES": "the last of records that just fill a frame ends it in either way",
         "_takes: self._records + records <= FRAME_RECORDS -> self._records + records < FRAME_RECORDS": "the last of records that just fill a frame ends it in either way",
+    },
+    "runs.publishing": {
+        "remove_staged: [found.key for found in batch if is_pending(found.key)] -> [found.key for found in batch]": "what is no upload is deleted one by one, and else with its prefix",
+        "find_lost: zip(commits, lost, strict=True) -> zip(commits, lost)": "each commit has one answer",
+        "find_lost: True -> False": "each commit has one answer",
+        "has_part: return False -> return None": "the only caller asks whether it is true",
+        "is_lost: return False -> return None": "the only caller asks whether it is true",
     },
     "rows.runs": {
         "_merge: 1 -> 2": "only whether levels are the same matters",
