@@ -58,6 +58,24 @@ EQUALS: dict[str, dict[str, str]] = {
         "has_part: return False -> return None": "the only caller asks whether it is true",
         "is_lost: return False -> return None": "the only caller asks whether it is true",
     },
+    "program.reduce_idioms": {
+        "uses_builtins: len(names) == len(called) and all((name not in function.__code__.co_varnames and name not in function.__globals__ and (name in CALLED) and (found.get(name) is CALLED[name]) for name in names)) -> all((name not in function.__code__.co_varnames and name not in function.__globals__ and (name in CALLED) and (found.get(name) is CALLED[name]) for name in names))": "no form calls what has no name",
+        "visit_Name: ast.Name(id='_', ctx=node.ctx) -> ast.Name(id='_')": "it is only unparsed, which does not look at the context",
+        "visit_Name: ast.Name(id='VALUES', ctx=node.ctx) -> ast.Name(id='VALUES')": "it is only unparsed, which does not look at the context",
+    },
+    "balance.partition_count": {
+        "virtual_buckets: 1 -> 2 #2": "a single partition has 16 buckets of 4,096, or of 2,048",
+    },
+    "encoding.blobs": {
+        "append: len(frame.body) < LARGE_BODY_BYTES -> len(frame.body) <= LARGE_BODY_BYTES": "one piece or two, the bytes are the same",
+        "footer: -1 -> 1": "in total order there is one segment, whose end is the second offset and the last",
+        "_add_to_index: 0 -> -1 #2": "in total order there is one bucket, the first and the last",
+        "__init__: 0 -> -1 #3": "there is no data yet, so what is taken first is fetched",
+        "encode_footer: -1 -> 1": "in total order there is one segment, whose end is the second offset and the last",
+        "read_places: 0 -> -1": "no frame is before the first place either way",
+        "read_places: 0 -> 1 #2": "the first frame is in a place, which says its last bucket",
+        "read_places: 0 -> -1 #2": "the first frame is in a place, which says its last bucket",
+    },
     "rows.runs": {
         "_merge: 1 -> 2": "only whether levels are the same matters",
     },

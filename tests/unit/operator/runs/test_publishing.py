@@ -301,6 +301,14 @@ async def test_files_are_published_beside_the_parts(output: ObjectStore) -> None
     assert output.get("_files/report.html") == b"<p>done"
 
 
+async def test_a_part_that_waited_as_an_upload_and_is_nowhere_is_missed(output: ObjectStore) -> None:
+    pending = msgspec.structs.replace(STAGED, key="staged/r-0-a.pending")
+    intent = build_intent(make_plan(), [make_commit(reduce_task(0), part=pending)], TOTALS)
+    with pytest.raises(ObjectNotFoundError):
+        await publish(output, intent, build_manifest(make_plan(), "digest", intent))
+    assert not output.exists("_SUCCESS")
+
+
 async def test_a_part_of_another_size_under_the_final_name_is_not_the_part(output: ObjectStore) -> None:
     intent, manifest = stage(output, ["a\t1\n"])
     await remove_staged(output, make_claim().job)

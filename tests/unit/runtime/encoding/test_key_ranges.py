@@ -139,6 +139,8 @@ def test_the_index_keeps_every_kth_frame_when_there_are_many(frames: int) -> Non
     blob = make_ordered_blob([(n, None) for n in range(frames)], frame_rows=1)
     index = footer_of(blob).ordered()
     assert MAX_INDEX_ENTRIES // 2 <= len(index.keys) <= MAX_INDEX_ENTRIES
+    k = next(k for k in (1, 2, 4) if frames <= k * MAX_INDEX_ENTRIES)
+    assert list(index.keys) == [encode_key(n) for n in range(0, frames, k)]
     key_range = KeyRange(low=encode_key(1001), high=encode_key(2003))
     assert [key for key, _ in records_in(frames_in(blob, key_range))] == list(range(1001, 2003))
 
@@ -150,6 +152,12 @@ def test_no_changed_byte_of_an_ordered_blob_goes_unseen() -> None:
         changed[at] ^= 1 << at % 8
         with pytest.raises(CorruptBlobError):
             frames_in(Blob(data=bytes(changed), summary=blob.summary), KeyRange())
+
+
+def test_a_blob_in_total_order_is_one_segment() -> None:
+    blob = make_ordered_blob([(n, "value") for n in range(12)], frame_rows=4)
+    assert footer_of(blob).offsets == (0, blob.summary.footer_offset)
+    assert footer_of(blob).ordered().offsets[-1] == blob.summary.footer_offset
 
 
 def test_a_blob_without_an_index_has_no_ranges() -> None:
