@@ -63,6 +63,17 @@ EQUALS: dict[str, dict[str, str]] = {
         "visit_Name: ast.Name(id='_', ctx=node.ctx) -> ast.Name(id='_')": "it is only unparsed, which does not look at the context",
         "visit_Name: ast.Name(id='VALUES', ctx=node.ctx) -> ast.Name(id='VALUES')": "it is only unparsed, which does not look at the context",
     },
+    "balance.even_cuts": {
+        "choose_cuts: not whole or shards == 1 -> not whole": "a single shard is from the start to the end in any way",
+        "link_positions: 0 -> 1": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> -1": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> 1 #2": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> -1 #2": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> 1 #3": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> -1 #3": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> 1 #4": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> -1 #4": "the first position ends no shard: nothing is read of it",
+    },
     "balance.partition_count": {
         "virtual_buckets: 1 -> 2 #2": "a single partition has 16 buckets of 4,096, or of 2,048",
     },
@@ -75,6 +86,13 @@ EQUALS: dict[str, dict[str, str]] = {
         "read_places: 0 -> -1": "no frame is before the first place either way",
         "read_places: 0 -> 1 #2": "the first frame is in a place, which says its last bucket",
         "read_places: 0 -> -1 #2": "the first frame is in a place, which says its last bucket",
+    },
+    "program.yield_rewriting": {
+        "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> not isinstance(key, ast.Constant)": "a name more changes no pair: the key is evaluated first in any case",
+        "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> value_waits": "a constant with a name is the same constant",
+        "choose_template: self.interns and self.types.is_str(value) and (not isinstance(value, ast.Constant)) -> self.interns and self.types.is_str(value)": "a constant is one object, interned or not",
+        "is_known_to_fit: return kind in (str, int, float, bool, bytes, type(None)) if kind else self.types.is_str(value) -> return None": "what is known to fit passes the check",
+        "is_known_to_fit: return self.kind == 'sum' and kind in (int, float) -> return None": "what is known to fit passes the check",
     },
     "rows.runs": {
         "_merge: 1 -> 2": "only whether levels are the same matters",

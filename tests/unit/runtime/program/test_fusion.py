@@ -30,6 +30,10 @@ for __word in value.split():
     yield __word, 1
 yield _Job__word + '.', 1
 """,
+    "a value with an effect": "numbers = iter(range(9))\nfor _ in range(4): yield 'k', next(numbers)",
+    "a key with an effect": "numbers = iter(range(9))\nfor _ in range(4): yield next(numbers) // 2, 1",
+    "both with effects": "numbers = iter(range(9))\nfor _ in range(4): yield next(numbers) // 4, next(numbers)",
+    "a value that changes the key": "word = 'a'\nfor _ in range(3): yield word, len(word := word + 'b')",
     "words changed": "for word in value.lower().split(' '): yield word.upper(), 1",
     "two for a line": """
 yield 'lines', 1
@@ -168,6 +172,8 @@ yield value, 1
     "no pair": "if value == 'never': yield 1, 2, 3\nyield value, 1",
 }
 RAISING = {
+    "a value that is not bound": "if key == 'never':\n    late = 1\nyield value, late",
+    "a key that is not bound": "if key == 'never':\n    late = 1\nyield late, 1",
     "an error in the middle": """
 for word in value.split():
     yield word, 1
@@ -259,7 +265,7 @@ def test_fused_or_drained_the_output_is_the_same(name: str, kind: str | None, tm
     assert (made is not None) == (name in FUSED)
 
 
-@pytest.mark.parametrize("kind", [None, "sum", "min"], ids=str)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("name", RAISING)
 def test_what_is_raised_is_the_same_and_shows_the_same_place(name: str, kind: str | None, tmp_path: Path) -> None:
     found, made = run(RAISING[name], kind, fused=True, scratch=tmp_path)
