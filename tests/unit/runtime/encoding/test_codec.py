@@ -30,11 +30,13 @@ from podreduce.encoding.codec import (
     decode_values,
     encode_joined,
     encode_key,
+    encode_keys,
     encode_list,
     encode_value,
     encode_values,
     restore,
 )
+from podreduce.encoding.keys import complete_prefix, key_prefix
 
 
 class Colour(StrEnum):
@@ -222,6 +224,8 @@ def test_values_of_the_releases_before_are_still_read(value: Any) -> None:
 @example(2**1024, math.inf)
 @example(2**1024, 2**1024 + 1)
 @example(-(2**1024), -math.inf)
+@example(-(2**1024), -1)
+@example(2**1024, 1)
 @example(-(2**1024), -(2**1024) - 1)
 @example(2**100 - 1, float(2**100))
 @example("\uffff", "\U00010000")
@@ -241,6 +245,24 @@ def test_values_of_the_releases_before_are_still_read(value: Any) -> None:
 def test_encoded_keys_order_as_the_keys_do(left: Any, right: Any) -> None:
     one, other = encode_key(left), encode_key(right)
     assert (one > other) - (one < other) == compare(left, right)
+
+
+@given(st.lists(KEYS, max_size=4).map(tuple), st.integers(0, 5))
+@example((((), (1, (2,))), "a\x00", 3), 1)
+@example((2**1024 + 256**126, -(2**1024) - 256**126, "next"), 1)
+@example((2**1024 + 256**126, -(2**1024) - 256**126, "next"), 2)
+@example((-(2**70) - 1, b"\x00\xff", "next"), 2)
+def test_the_first_elements_of_a_tuple_are_cut_from_its_encoding(key: tuple[Any, ...], elements: int) -> None:
+    prefix = key_prefix(encode_key(key), elements)
+    assert encode_key(key).startswith(prefix)
+    assert complete_prefix(prefix) == encode_key(key[:elements])
+
+
+@given(st.lists(KEYS, max_size=4))
+@example(["a", "\ud800"])
+@example([1, "a"])
+def test_many_keys_are_encoded_as_each_of_them(keys: list[Any]) -> None:
+    assert encode_keys(keys) == [encode_key(key) for key in keys]
 
 
 @given(st.lists(NUMBERS, max_size=12))
