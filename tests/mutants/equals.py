@@ -108,7 +108,7 @@ EQUALS: dict[str, dict[str, str]] = {
         "measure: zip(MEASURES, values, strict=False) -> zip(MEASURES, values)": "that is zip's default",
     },
     "policy.run_wave": {
-        "start_attempts: len(scene.ready) < scene.room -> len(scene.ready) <= scene.room": "with as many tasks ready as there is room, there is no room left for twins",
+        "start_attempts: len(view.ready) < view.room -> len(view.ready) <= view.room": "with as many tasks ready as there is room, there is no room left for twins",
         "group_ready: 1 -> 0": "a pod takes one task at least, whatever it may take",
         "group_ready: 0 -> -1": "only whether two generations are the same matters; those of tasks made again are 1 or more",
     },
