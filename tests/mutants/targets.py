@@ -32,12 +32,13 @@ TARGETS: dict[str, tuple[str, ...]] = {
     # what encodes
     "encoding.keys": (
         "runtime/encoding/codec",
+        "runtime/encoding/encoded_together",
         "runtime/encoding/key_ranges",
         "runtime/task/bucket_choice",
         "runtime/rows/map_buffer",
         "runtime/task/total_order",
     ),
-    "encoding.codec": ("runtime/encoding/codec",),
+    "encoding.codec": ("runtime/encoding/codec", "runtime/encoding/encoded_together"),
     "encoding.frames": (
         "runtime/encoding/frames",
         "runtime/encoding/frame_packing",
