@@ -8,6 +8,7 @@ list of equals is ours.
 
 import argparse
 import random
+import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -17,11 +18,13 @@ from pathlib import Path
 from tests.mutants.changes import Mutant, find_mutants
 from tests.mutants.equals import EQUALS
 from tests.mutants.targets import TARGETS, name_of, source_of, tests_of
-from tests.mutants.trial import SURVIVED, import_libraries, run_tests
+from tests.mutants.trial import SURVIVED, Limit, import_libraries, run_tests
 
 SLOWER = 10
 LEAST_SECONDS = 60.0
-LONGEST_SECONDS = 1800.0
+BUSIER = 4
+LEAST_PROCESSOR_SECONDS = 15
+LONGEST = Limit(seconds=1800.0, processor_seconds=1800)
 WANTED_SHARE = 0.9
 
 
@@ -68,14 +71,14 @@ def try_module(module: str, *, sample: int | None, seed: int, place: int | None)
     path, tests = Path(source_of(module)), tests_of(module)
     mutants = find_mutants(path.read_text())
     refuse_stale(module, mutants)
-    seconds = time_tests(module, path, tests)
+    limit = time_tests(module, path, tests)
     report = Report(module=module)
     for mutant in choose(mutants, sample, f"{module}/{seed}"):
         if place is not None and mutant.place != place:
             continue
         if mutant.change in EQUALS.get(module, {}):
             report.equal += 1
-        elif run_tests(name_of(module), path, mutant.place, tests, seconds) != SURVIVED:
+        elif run_tests(name_of(module), path, mutant.place, tests, limit) != SURVIVED:
             report.killed += 1
         else:
             report.survivors.append(mutant)
@@ -91,12 +94,21 @@ def choose(mutants: Sequence[Mutant], sample: int | None, seed: str) -> Sequence
     return [mutants[number] for number in sorted(chosen)]
 
 
-def time_tests(module: str, path: Path, tests: Sequence[str]) -> float:
+def time_tests(module: str, path: Path, tests: Sequence[str]) -> Limit:
     """Return how long a mutant's tests may take; ends everything if they fail without a mutant."""
-    started = time.monotonic()
-    if run_tests(name_of(module), path, None, tests, LONGEST_SECONDS) != SURVIVED:
+    started, before = time.monotonic(), processor_seconds()
+    if run_tests(name_of(module), path, None, tests, LONGEST) != SURVIVED:
         sys.exit(f"{module}: its tests fail without any change: {' '.join(tests)}")
-    return max(SLOWER * (time.monotonic() - started), LEAST_SECONDS)
+    return Limit(
+        seconds=max(SLOWER * (time.monotonic() - started), LEAST_SECONDS),
+        processor_seconds=max(BUSIER * round(processor_seconds() - before), LEAST_PROCESSOR_SECONDS),
+    )
+
+
+def processor_seconds() -> float:
+    """Return the processor time of all trials until now."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def refuse_stale(module: str, mutants: Sequence[Mutant]) -> None:

@@ -140,12 +140,14 @@ def take_next(node: Any) -> Sequence[ast.AST]:
     """Take the numbers beside it, or the other bool."""
     if type(node.value) is bool:
         return [ast.Constant(value=not node.value)]
-    return [ast.Constant(value=node.value + step) for step in (1, -1)] if type(node.value) in (int, float) else ()
+    if type(node.value) not in (int, float):
+        return ()
+    return [ast.Constant(value=node.value + step) for step in (1, -1) if node.value + step != node.value]
 
 
 def leave_out(node: Any) -> Sequence[ast.AST]:
     """Leave a statement out that does something."""
-    does = isinstance(node, ast.AugAssign) or isinstance(node.value, ast.Call | ast.Yield | ast.YieldFrom)
+    does = isinstance(node, ast.AugAssign) or isinstance(node.value, ast.Call | ast.Await | ast.Yield | ast.YieldFrom)
     return [ast.Pass()] if does else ()
 
 

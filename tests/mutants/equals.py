@@ -87,9 +87,9 @@ EQUALS: dict[str, dict[str, str]] = {
         "measure: zip(MEASURES, values, strict=False) -> zip(MEASURES, values)": "that is zip's default",
     },
     "policy.run_wave": {
-        "start_attempts: len(scene.ready) < scene.room -> len(scene.ready) <= scene.room": "with as many tasks ready as there is room, there is no room left for twins",
         "group_ready: 1 -> 0": "a pod takes one task at least, whatever it may take",
         "group_ready: 0 -> -1": "only whether two generations are the same matters; those of tasks made again are 1 or more",
+        "start_attempts: len(view.ready) < view.room -> len(view.ready) <= view.room": "with as many tasks ready as there is room, there is no room left for twins",
     },
     "policy.attempt_record": {
         "past_attempts: replace(turn, finished_at=None, exit_code=None, reason='', message='', disrupted=False) -> replace(turn, finished_at=None, exit_code=None, reason='', message='')": "records of attempts do not say whether these were disrupted",
@@ -127,6 +127,97 @@ EQUALS: dict[str, dict[str, str]] = {
     },
     "policy.speculation": {
         "find_slow: 0 -> -1": "all tasks of a wave are of one type",
+    },
+    "encoding.merge": {
+        "merge_runs: (cursor.keys[-1] for cursor in cursors if not cursor.is_last) -> (cursor.keys[-1] for cursor in cursors)": "only more rounds: each of them yields the groups up to its cut, whichever cut that is",
+        "merge_below: 2 -> 1": "a single run is sorted already, and a stable sort leaves it as it is",
+    },
+    "encoding.codec": {
+        "encode_value: 0 -> 1": "marshal writes 0 as the table of small ints has it",
+        "encode_value: 256 -> 255": "marshal writes 255 as the table of small ints has it",
+        "is_writable: return False -> return None": "the callers only ask whether it is true",
+        "is_writable: return False -> return None #2": "the callers only ask whether it is true",
+    },
+    "encoding.frames": {
+        "sample_shrinks: len(lz4().compress(sample)) < 0.9 * SAMPLE_BYTES -> len(lz4().compress(sample)) <= 0.9 * SAMPLE_BYTES": "nine tenths of a sample are no whole number of bytes",
+    },
+    "encoding.frame_packing": {
+        "__init__: 0 -> 1": "a group of any other bucket sets it first, and there is nothing to emit then",
+        "__init__: 0 -> -1": "a group of any other bucket sets it first, and there is nothing to emit then",
+        "add_values: len(values) > rows -> len(values) >= rows": "the slice is the whole list then",
+        "add_values: len(data) <= MAX_RAW_BYTES or len(batch) == 1 -> len(data) <= MAX_RAW_BYTES": "a single value is cut into itself",
+        "add_values: 1 -> 0": "a single value is cut into itself",
+    },
+    "encoding.pair_frames": {
+        "pack_pairs: 0 -> 1": "nothing of a bucket is in a frame of pairs",
+        "pack_pairs: 0 -> -1": "nothing of a bucket is in a frame of pairs",
+        "pack_pairs: 0 -> 1 #3": "the CRC is not over its own field, which is replaced",
+        "unpack_pairs: size < header.frame_bytes -> size <= header.frame_bytes": "the two are not equal there",
+        "as_stored: 0 -> 1": "the body is decompressed without its bucket",
+        "as_stored: 0 -> -1": "the body is decompressed without its bucket",
+    },
+    "encoding.key_sampler": {
+        "__init__: 0.5 -> 1.5": "a whole step more is no other place in the step",
+        "__init__: 0.5 -> -0.5": "a whole step less is no other place in the step",
+        "add: 1 -> 2": "only the proportions of weights count",
+        "samples: limit > LEAST_SAMPLES and wire_bytes(samples) > self._most_bytes -> wire_bytes(samples) > self._most_bytes": "the fewest samples of the longest keys fit into the bytes that a map always gets",
+        "samples: limit > LEAST_SAMPLES -> limit >= LEAST_SAMPLES": "the fewest samples of the longest keys fit into the bytes that a map always gets",
+    },
+    "outputs.pairs_output": {
+        "prepare_batch: zip(keys, values, strict=True) -> zip(keys, values)": "the columns of a batch have one length",
+        "prepare_batch: True -> False": "the columns of a batch have one length",
+        "_write_together: zip(*pairs, strict=True) -> zip(*pairs)": "each of them is a key and a value",
+        "_write_together: True -> False": "each of them is a key and a value",
+        "_write_together: return False -> return None": "the only caller asks whether it is true",
+        "_takes: return self._bytes + size < FRAME_BYTES and self._records + records <= FRAME_RECORDS -> return None": "records that are written one by one make the same frames",
+        "_takes: self._bytes + size < FRAME_BYTES -> self._bytes + size <= FRAME_BYTES": "the last of records that just fill a frame ends it in either way",
+        "_takes: self._records + records <= FRAME_RECORDS -> self._records + records < FRAME_RECORDS": "the last of records that just fill a frame ends it in either way",
+    },
+    "runs.publishing": {
+        "remove_staged: [found.key for found in batch if is_pending(found.key)] -> [found.key for found in batch]": "what is no upload is deleted one by one, and else with its prefix",
+        "find_lost: zip(commits, lost, strict=True) -> zip(commits, lost)": "each commit has one answer",
+        "find_lost: True -> False": "each commit has one answer",
+        "has_part: return False -> return None": "the only caller asks whether it is true",
+        "is_lost: return False -> return None": "the only caller asks whether it is true",
+    },
+    "program.reduce_idioms": {
+        "uses_builtins: len(names) == len(called) and all((name not in function.__code__.co_varnames and name not in function.__globals__ and (name in CALLED) and (found.get(name) is CALLED[name]) for name in names)) -> all((name not in function.__code__.co_varnames and name not in function.__globals__ and (name in CALLED) and (found.get(name) is CALLED[name]) for name in names))": "no form calls what has no name",
+        "visit_Name: ast.Name(id='_', ctx=node.ctx) -> ast.Name(id='_')": "it is only unparsed, which does not look at the context",
+        "visit_Name: ast.Name(id='VALUES', ctx=node.ctx) -> ast.Name(id='VALUES')": "it is only unparsed, which does not look at the context",
+    },
+    "balance.even_cuts": {
+        "choose_cuts: not whole or shards == 1 -> not whole": "a single shard is from the start to the end in any way",
+        "link_positions: 0 -> 1": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> -1": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> 1 #2": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> -1 #2": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> 1 #3": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> -1 #3": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> 1 #4": "the first position ends no shard: nothing is read of it",
+        "link_positions: 0 -> -1 #4": "the first position ends no shard: nothing is read of it",
+    },
+    "balance.partition_count": {
+        "virtual_buckets: 1 -> 2 #2": "a single partition has 16 buckets of 4,096, or of 2,048",
+    },
+    "encoding.blobs": {
+        "append: len(frame.body) < LARGE_BODY_BYTES -> len(frame.body) <= LARGE_BODY_BYTES": "one piece or two, the bytes are the same",
+        "footer: -1 -> 1": "in total order there is one segment, whose end is the second offset and the last",
+        "_add_to_index: 0 -> -1 #2": "in total order there is one bucket, the first and the last",
+        "__init__: 0 -> -1 #3": "there is no data yet, so what is taken first is fetched",
+        "encode_footer: -1 -> 1": "in total order there is one segment, whose end is the second offset and the last",
+        "read_places: 0 -> -1": "no frame is before the first place either way",
+        "read_places: 0 -> 1 #2": "the first frame is in a place, which says its last bucket",
+        "read_places: 0 -> -1 #2": "the first frame is in a place, which says its last bucket",
+    },
+    "program.yield_rewriting": {
+        "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> not isinstance(key, ast.Constant)": "a name more changes no pair: the key is evaluated first in any case",
+        "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> value_waits": "a constant with a name is the same constant",
+        "choose_template: self.interns and self.types.is_str(value) and (not isinstance(value, ast.Constant)) -> self.interns and self.types.is_str(value)": "a constant is one object, interned or not",
+        "is_known_to_fit: return kind in (str, int, float, bool, bytes, type(None)) if kind else self.types.is_str(value) -> return None": "what is known to fit passes the check",
+        "is_known_to_fit: return self.kind == 'sum' and kind in (int, float) -> return None": "what is known to fit passes the check",
+    },
+    "rows.runs": {
+        "_merge: 1 -> 2": "only whether levels are the same matters",
     },
 }
 """Module → change (as `make mutants` prints it) → why it is equal."""

@@ -21,7 +21,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "inputs.fixed_length": ("runtime/inputs/fixed_length", "runtime/inputs/rows"),
     "inputs.pairs": ("runtime/inputs/pairs", "runtime/inputs/requests", "runtime/inputs/reader_properties"),
     "encoding.pair_frames": ("runtime/encoding/pair_frames", "runtime/inputs/pairs"),
-    "outputs.pairs_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
+    "outputs.pairs_output": (
+        "runtime/outputs/pairs_output",
+        "runtime/outputs/output_formats",
+        "runtime/outputs/batch_output",
+    ),
     "inputs.record_block": ("runtime/inputs/blocks", "runtime/inputs/rows", "runtime/inputs/bad_lines"),
     "inputs.csv_rows": ("runtime/inputs/csv_columns", "runtime/inputs/rows", "runtime/inputs/bad_lines"),
     "inputs.json_lines": ("runtime/inputs/json_columns", "runtime/inputs/rows", "runtime/inputs/bad_lines"),
@@ -52,12 +56,13 @@ TARGETS: dict[str, tuple[str, ...]] = {
     # what encodes
     "encoding.keys": (
         "runtime/encoding/codec",
+        "runtime/encoding/encoded_together",
         "runtime/encoding/key_ranges",
         "runtime/task/bucket_choice",
         "runtime/rows/map_buffer",
         "runtime/task/total_order",
     ),
-    "encoding.codec": ("runtime/encoding/codec",),
+    "encoding.codec": ("runtime/encoding/codec", "runtime/encoding/encoded_together"),
     "columnar.value_columns": (
         "runtime/encoding/pair_frames",
         "runtime/inputs/pairs",
@@ -66,25 +71,28 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "encoding.frames": (
         "runtime/encoding/frames",
+        "runtime/encoding/frame_packing",
         "runtime/encoding/blobs",
-        "runtime/encoding/large_frames",
         "runtime/rows/map_buffer",
     ),
     "encoding.frame_packing": (
+        "runtime/encoding/frame_packing",
         "runtime/encoding/frames",
-        "runtime/rows/map_buffer",
-        "runtime/rows/reduce_input",
-        "runtime/encoding/large_frames",
         "runtime/encoding/heavy_keys",
+        "runtime/rows/map_buffer",
     ),
-    "encoding.blobs": ("runtime/encoding/blobs", "runtime/encoding/key_ranges", "runtime/encoding/large_frames"),
+    "encoding.blobs": ("runtime/encoding/blobs", "runtime/encoding/key_ranges"),
     "encoding.key_range": ("runtime/encoding/key_ranges", "operator/shuffle/key_spread", "runtime/task/total_order"),
     "encoding.key_index": ("runtime/encoding/key_ranges", "runtime/task/total_order"),
-    "encoding.key_sampler": ("runtime/encoding/key_ranges", "operator/shuffle/key_spread", "runtime/task/total_order"),
-    "encoding.key_hash": ("operator/balance/bucket_packing",),
+    "encoding.key_sampler": (
+        "runtime/encoding/key_sampler",
+        "runtime/encoding/key_ranges",
+        "operator/shuffle/key_spread",
+    ),
+    "encoding.key_hash": ("runtime/encoding/key_hash", "operator/balance/bucket_packing"),
     # what merges
-    "encoding.merge": ("runtime/encoding/merge", "runtime/rows/reduce_input", "runtime/rows/map_buffer"),
-    "rows.runs": ("runtime/rows/reduce_input", "runtime/rows/map_buffer", "runtime/rows/aggregate_input"),
+    "encoding.merge": ("runtime/encoding/merge", "runtime/rows/reduce_input"),
+    "rows.runs": ("runtime/rows/runs", "runtime/rows/reduce_input", "runtime/rows/aggregate_input"),
     "rows.reduce_input": ("runtime/rows/reduce_input", "runtime/encoding/large_frames"),
     "columnar.runs": (
         "runtime/columnar/merging",
@@ -109,6 +117,17 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "program.reduce_idioms": ("runtime/program/reduce_idioms",),
     # what commits
     "task.commit": ("runtime/task/commit", "runtime/task/tasks"),
+    # what publishes
+    "runs.commit_output": ("operator/runs/commit_output",),
+    "runs.publishing": ("operator/runs/publishing", "operator/runs/commit_output"),
+    "outputs.line_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
+    "outputs.line_formats": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
+    "outputs.csv_fields": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
+    # what decides how much each task gets
+    "balance.input_shares": ("operator/balance/input_shares",),
+    "balance.even_cuts": ("operator/balance/even_cuts",),
+    "balance.partition_count": ("operator/balance/bucket_packing",),
+    "balance.bucket_packing": ("operator/balance/bucket_packing",),
     # what decides: the examples and some worlds are tried before these
     "pods.task_sequences": ("operator/pods/task_sequences",),
     "policy.attempt_record": ("operator/policy/attempt_record",),
@@ -144,7 +163,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 
 def is_of_operator(module: str) -> bool:
     """Tell whether a module decides about jobs; the others are the runtime's."""
-    return module.startswith(("policy.", "pods."))
+    return module.startswith(("balance.", "policy.", "pods.", "runs."))
 
 
 def name_of(module: str) -> str:

@@ -62,6 +62,7 @@ MAX_VALUE_DEPTH: Final = 200
 LIST_HEADER: Final = struct.Struct("<cI")
 FORM_HEADER: Final = struct.Struct("<cI")
 FORM_MARK: Final = b"\1"
+FORM_BYTE: Final = FORM_MARK[0]
 SMALL_INTS: Final = tuple(marshal.dumps(number, MARSHAL_VERSION) for number in range(256))
 
 
@@ -90,7 +91,7 @@ def encode_value(value: Value) -> bytes:
 
 def decode_value(data: bytes) -> Value:
     """Return the value that `encode_value` encoded, with its exact type."""
-    if data[0] == FORM_MARK[0]:
+    if data[0] == FORM_BYTE:
         return from_stored(marshal.loads(memoryview(data)[FORM_HEADER.size :]))  # noqa: S302 - our own, checksummed bytes
     return marshal.loads(data)  # noqa: S302 - likewise; see the module's docstring
 
@@ -108,8 +109,8 @@ def decode_each(data: memoryview, count: int) -> Iterator[Value]:
     """Yield the values of joined encodings in order; some of the encodings are marked."""
     at = 0
     for _ in range(count):
-        mark, size = FORM_HEADER.unpack_from(data, at) if data[at] == FORM_MARK[0] else (b"", 0)
-        if mark:
+        if data[at] == FORM_BYTE:
+            _, size = FORM_HEADER.unpack_from(data, at)
             at += FORM_HEADER.size
             yield from_stored(marshal.loads(data[at : at + size]))  # noqa: S302 - likewise
         else:

@@ -53,7 +53,10 @@ KIND_COLUMNS: Final = 1
 FLAG_LZ4: Final = 1
 FLAG_ONES: Final = 2
 
-HEADER: Final = struct.Struct("<BBHIIIQQI")
+FIELDS: Final = "<BBHIIIQQ"
+CHECKED: Final = struct.Struct(FIELDS)
+"""What of a header its CRC is over, with the body."""
+HEADER: Final = struct.Struct(f"{FIELDS}I")
 HEADER_BYTES: Final = HEADER.size
 GROUP_BYTES: Final = 12
 """How many bytes of the body a group takes besides its key and values."""
@@ -64,6 +67,11 @@ LEAST_COMPRESSED: Final = 4096
 SAMPLE_BYTES: Final = 256 << 10
 MOST_COMPRESSED: Final = 0x7E000000
 """The largest input that lz4 accepts."""
+OPEN_FRAME_BYTES: Final = 2000
+OPEN_BODIES: Final = 2
+OPEN_GROUP_BYTES: Final = 250
+OPEN_ROW_BYTES: Final = 80
+"""The memory of a frame that is merged: for itself, how often its body, and for each group and each value."""
 
 
 class CorruptBlobError(Exception):
@@ -92,7 +100,7 @@ class StoredFrame:
     def header(self) -> bytes:
         """Return the header, CRC included."""
         sizes = (self.groups, self.rows, self.raw_bytes, len(self.body))
-        plain = HEADER.pack(VERSION, self.kind, self.flags, self.bucket, *sizes, 0)[:-4]
+        plain = CHECKED.pack(VERSION, self.kind, self.flags, self.bucket, *sizes)
         return plain + zlib.crc32(self.body, zlib.crc32(plain)).to_bytes(4, "little")
 
 
@@ -208,13 +216,14 @@ def sample_shrinks(body: bytes) -> bool:
     """Tell whether the middle of `body` shrinks by at least a tenth."""
     middle = len(body) // 2
     sample = memoryview(body)[middle : middle + SAMPLE_BYTES]
-    return len(lz4().compress(sample, asbytes=True)) < 0.9 * SAMPLE_BYTES
+    return len(lz4().compress(sample)) < 0.9 * SAMPLE_BYTES
 
 
 def plain_body(stored: StoredFrame) -> bytes:
     """Return a checked frame's body, decompressed."""
     if stored.flags & FLAG_LZ4:
-        return bytes(lz4().decompress(stored.body, decompressed_size=stored.raw_bytes, asbytes=True))
+        plain: bytes = lz4().decompress(stored.body, decompressed_size=stored.raw_bytes, asbytes=True)
+        return plain
     return stored.body
 
 
@@ -244,7 +253,7 @@ def check_frame(header_data: bytes | memoryview, body: bytes, *, ends_segment: b
         CorruptBlobError: header or body changed since they were written, by the CRC.
     """
     header = parse_header(header_data)
-    if zlib.crc32(body, zlib.crc32(header_data[:-4])) != header.crc32:
+    if zlib.crc32(body, zlib.crc32(header_data[: CHECKED.size])) != header.crc32:
         raise CorruptBlobError(f"a frame of bucket {header.bucket} fails its CRC")
     return StoredFrame(
         bucket=header.bucket,
@@ -260,7 +269,8 @@ def check_frame(header_data: bytes | memoryview, body: bytes, *, ends_segment: b
 
 def estimate_open_bytes(frame: StoredFrame) -> int:
     """Return the memory of a frame that is unpacked, decoded and merged: body, keys, values, lists of places."""
-    return 2000 + 2 * frame.raw_bytes + 250 * frame.groups + 80 * frame.rows
+    for_content = OPEN_BODIES * frame.raw_bytes + OPEN_GROUP_BYTES * frame.groups + OPEN_ROW_BYTES * frame.rows
+    return OPEN_FRAME_BYTES + for_content
 
 
 @cache

@@ -24,8 +24,8 @@ class KeyRange:
     @classmethod
     def of_partition(cls, ranges: Sequence[bytes], partition: int) -> Self:
         """Return the range of a partition; `ranges` are the keys between neighbours (see ShuffleManifest)."""
-        edges = [b"", *ranges, None]
-        return cls(low=edges[partition] or b"", high=edges[partition + 1])
+        lows, highs = [b"", *ranges], [*ranges, None]
+        return cls(low=lows[partition], high=highs[partition])
 
     @property
     def is_empty(self) -> bool:

@@ -60,7 +60,7 @@ def merge_runs(runs: Iterable[Iterator[StoredFrame]]) -> Iterator[Group]:
 
     A run's last frame must have `ends_segment`. Pieces that the caller does not iterate over are skipped.
     """
-    cursors = [cursor for cursor in map(Cursor, runs) if cursor.keys]
+    cursors = list(map(Cursor, runs))
     while cursors:
         cut = min((cursor.keys[-1] for cursor in cursors if not cursor.is_last), default=None)
         yield from merge_below(cursors, cut)

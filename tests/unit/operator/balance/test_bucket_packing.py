@@ -54,10 +54,26 @@ def test_the_hash_spreads_even_regular_keys(keys: list[object], buckets: int) ->
 
 @pytest.mark.parametrize(
     ("partitions", "buckets"),
-    [(None, 256), (0, 0), (1, 16), (4, 64), (255, 4080), (256, 4096), (257, 3855), (1000, 4000), (4096, 4096)],
+    [
+        (None, 256),
+        (0, 0),
+        (1, 16),
+        (4, 64),
+        (255, 4080),
+        (256, 4096),
+        (257, 3855),
+        (1000, 4000),
+        (4096, 4096),
+        (4097, 4097),
+    ],
 )
 def test_there_are_16_buckets_a_partition_or_as_many_as_4096_give_to_each(partitions: int | None, buckets: int) -> None:
     assert virtual_buckets(partitions) == buckets
+
+
+@pytest.mark.parametrize("partitions", [0, 1, 7, 4096])
+def test_with_partitioning_by_hash_each_partition_is_a_bucket(partitions: int) -> None:
+    assert virtual_buckets(partitions, partitioning="Hash") == partitions
 
 
 @pytest.mark.parametrize(("gibibytes", "buckets"), [(0, 256), (2, 256), (3, 384), (32, 4096), (400, 4096)])

@@ -1,4 +1,4 @@
-from itertools import combinations_with_replacement, pairwise
+from itertools import combinations_with_replacement, pairwise, product
 
 import pytest
 from hypothesis import given
@@ -32,6 +32,25 @@ def test_cuts_are_optimal(row: Row, shards: int) -> None:
     total, atoms = lay_out(row)
     cuts = choose_cuts(total, atoms, shards)
     assert imbalance_bytes(cuts) == pytest.approx(least_imbalance(total, atoms, shards))
+
+
+def test_all_short_rows_are_cut_as_well_as_can_be() -> None:
+    """A small change of the search shows in few rows: these are all there are of three parts and up to nine bytes."""
+    for sizes in product(range(4), repeat=3):
+        for are_atoms in product((False, True), repeat=3):
+            total, atoms = lay_out(list(zip(sizes, are_atoms, strict=True)))
+            inside = {cut for start, end in atoms for cut in range(start + 1, end)}
+            for shards in range(1, 5):
+                cuts = choose_cuts(total, atoms, shards)
+                assert imbalance_bytes(cuts) == pytest.approx(least_imbalance(total, atoms, shards)), (atoms, shards)
+                assert inside.isdisjoint(cuts)
+                assert len(set(cuts)) == min(shards + 1, total + 1 - len(inside)), (atoms, shards)
+
+
+@given(st.integers(0, 100), st.lists(st.integers(0, 100), max_size=3), st.integers(1, 9))
+def test_an_atom_without_bytes_is_none(total: int, places: list[int], shards: int) -> None:
+    atoms = [(place, place) for place in sorted(places) if place <= total]
+    assert choose_cuts(total, atoms, shards) == choose_cuts(total, [], shards)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.booleans()), max_size=60), st.integers(1, 90))

@@ -5,9 +5,17 @@ from uuid import uuid4
 import pytest
 
 from podreduce.contract.environment import StorageSettings
-from podreduce.contract.layout import CLAIM_KEY, COMMIT_INTENT_KEY, PLAN_KEY, commit_key, failure_key
+from podreduce.contract.layout import CLAIM_KEY, COMMIT_INTENT_KEY, PLAN_KEY, commit_key, failure_key, shuffle_key
 from podreduce.contract.plan import JobIdentity
-from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, OutputManifest, PartRef, SlotSeconds
+from podreduce.contract.task import (
+    CommitIntent,
+    CommitRecord,
+    FailureRecord,
+    OutputManifest,
+    PartRef,
+    ShuffleManifest,
+    SlotSeconds,
+)
 from podreduce.contract.wire import decode, encode
 from podreduce.storage import open_store
 from podreduce_operator.cluster.interface import JobStorage
@@ -23,7 +31,7 @@ from podreduce_operator.runs.run import Run, RunCache
 from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit, make_failure
-from tests.support.builders.tasks import map_task
+from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.quiet_cluster import QuietCluster
 
 M0, M1 = map_task(0), map_task(1)
@@ -183,3 +191,40 @@ async def test_the_totals_count_commits_that_this_process_has_not_seen() -> None
     assert intent.totals is not None
     assert intent.totals.counters["podreduce"]["mapRecordsIn"] == 2
     assert len(intent.parts) == 2
+
+
+def commit_reduced(world: MapOnlyRun) -> None:
+    """Have the maps shuffle, and one reduce task write the output."""
+    plan = make_plan(partitions=1, output_uri=world.output.uri_of(""), spec=dict(world.job.raw_spec))
+    world.work.put(PLAN_KEY, encode(plan))
+    maps = [make_commit(task) for task in (M0, M1)]
+    blobs = tuple(commit.blob for commit in maps if commit.blob)
+    figures = {"partitions": ((0,),), "partition_bytes": (20,), "imbalance_bytes": 0.0, "hash_imbalance_bytes": 0.0}
+    manifest = ShuffleManifest(generation=0, map_generations=(0, 0), maps=blobs, **figures)  # type: ignore[arg-type]
+    world.work.put(shuffle_key(0), encode(manifest))
+    key = f"{STAGED}r-0-a"
+    world.output.put(key, b"all\t2\n")
+    part = PartRef(key=key, bytes=6, records=1, sha256="0" * 64)
+    commits = [*maps, make_commit(reduce_task(0), part=part)]
+    for commit in commits:
+        world.work.put(commit_key(commit.task, 0), encode(commit))
+
+
+async def test_the_parts_of_the_reduce_tasks_are_the_output_and_all_tasks_are_in_the_totals() -> None:
+    world = MapOnlyRun()
+    commit_reduced(world)
+    for _ in range(2):
+        assert await world.end() == ()
+    assert world.published() == {"part-r-00000.txt": b"all\t2\n"}
+    manifest = decode(world.output.get("_MANIFEST.json"), OutputManifest)
+    assert manifest.slot_seconds == SlotSeconds(map=100.0, reduce=50.0)
+    assert [part.name for part in manifest.parts] == ["part-r-00000.txt"]
+
+
+async def test_a_run_without_a_plan_has_nothing_to_commit(ending: MapOnlyRun) -> None:
+    ending.commit(0)
+    ending.commit(1)
+    run = await ending.see()
+    run.records.plan = None
+    await commit_output(run)
+    assert not ending.work.exists(COMMIT_INTENT_KEY)

@@ -3,18 +3,30 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from podreduce.contract.errors import ObjectNotFoundError
 from podreduce.contract.layout import CLAIM_KEY
-from podreduce.contract.plan import JobIdentity
-from podreduce.contract.task import CommitIntent, OutputManifest, PartRef
+from podreduce.contract.output_files import FileRef, OutputFile
+from podreduce.contract.plan import JobIdentity, Owner
+from podreduce.contract.task import (
+    CommitIntent,
+    IntentPart,
+    OutputManifest,
+    OutputPart,
+    PartRef,
+    RunTotals,
+    SlotSeconds,
+)
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output
 from podreduce_operator.runs.publishing import (
     build_intent,
     build_manifest,
+    find_lost,
+    has_leftovers,
     publish,
     read_published,
     remove_old,
@@ -24,7 +36,7 @@ from podreduce_operator.runs.run_totals import add_up
 from tests.support.builders.jobs import JOB_UID
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit
-from tests.support.builders.tasks import reduce_task
+from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.fake_s3 import fake_s3
 
 
@@ -163,6 +175,146 @@ def test_a_parts_name_ends_as_its_format_and_compression_do(output_format: str, 
     plan = make_plan(output_format=output_format, output_compression=compression)
     commits = [make_commit(reduce_task(0))]
     assert [part.name for part in build_intent(plan, commits, add_up(commits, {})).parts] == [name]
+
+
+TOTALS = RunTotals(
+    counters={"podreduce": {"mapRecordsIn": 5}},
+    omitted_counters=3,
+    bytes_in=100,
+    slot_seconds=SlotSeconds(map=1.5, reduce=2.5),
+)
+STAGED = PartRef(key="staged/r-0-a", bytes=7, records=2, sha256="5" * 64)
+WROTE = FileRef(name="report.html", key="staged/report", bytes=9, sha256="9" * 64)
+
+
+def test_the_intent_and_the_manifest_say_all_that_is_known_of_the_output() -> None:
+    plan = make_plan(
+        if_exists="Replace",
+        output_format="JSONLines",
+        input_digest="1" * 64,
+        spec_digest="2" * 64,
+        owner=Owner(kind="Pipeline", name="news", uid="u"),
+    )
+    intent = build_intent(plan, [make_commit(reduce_task(0), attempt_id="a", part=STAGED, files=(WROTE,))], TOTALS)
+    file = PartRef(key=WROTE.key, bytes=9, records=0, sha256="9" * 64)
+    assert intent == CommitIntent(
+        output_uri=plan.output_uri,
+        if_exists="Replace",
+        totals=TOTALS,
+        parts=(IntentPart(name="part-r-00000.jsonl", task=reduce_task(0), attempt_id="a", part=STAGED),),
+        files=(IntentPart(name="_files/report.html", task=reduce_task(0), attempt_id="a", part=file),),
+    )
+    assert build_manifest(plan, "3" * 64, intent) == OutputManifest(
+        job="wordcount",
+        namespace="default",
+        uid=JOB_UID,
+        run_id="1",
+        owner=plan.owner,
+        plan_digest="3" * 64,
+        input_digest="1" * 64,
+        spec_digest="2" * 64,
+        format="JSONLines",
+        records=2,
+        bytes=7,
+        bytes_in=100,
+        slot_seconds=TOTALS.slot_seconds,
+        counters=TOTALS.counters,
+        omitted_counters=3,
+        parts=(OutputPart(name="part-r-00000.jsonl", records=2, bytes=7, sha256="5" * 64),),
+        files=(OutputFile(name="_files/report.html", bytes=9, sha256="9" * 64),),
+    )
+
+
+def test_an_intent_of_an_earlier_release_has_no_totals() -> None:
+    intent = msgspec.structs.replace(build_intent(make_plan(), [], TOTALS), totals=None)
+    manifest = build_manifest(make_plan(), "digest", intent)
+    assert (manifest.bytes_in, manifest.slot_seconds, manifest.counters) == (None, None, None)
+    assert manifest.omitted_counters == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "left"),
+    [(None, False), (f"_podreduce-{JOB_UID}-1/r-0-a", True), (f"_podreduce-{JOB_UID}-2/r-0-a", False)],
+    ids=["nothing", "its own", "another run's"],
+)
+async def test_what_a_run_has_staged_is_left_over(output: ObjectStore, key: str | None, *, left: bool) -> None:
+    if key:
+        output.put(key, b"staged")
+    assert await has_leftovers(output, make_claim()) is left
+
+
+async def test_a_claim_is_left_over_for_the_run_that_holds_it(output: ObjectStore) -> None:
+    await claim_output(output, make_claim("1"))
+    assert await has_leftovers(output, make_claim("1"))
+    assert not await has_leftovers(output, make_claim("2"))
+
+
+async def test_what_is_staged_is_removed_for_one_run(output: ObjectStore) -> None:
+    for run_id in ("1", "2"):
+        for name in ("r-0-a", "r-1-a.pending"):
+            output.put(f"_podreduce-{JOB_UID}-{run_id}/{name}", b"staged")
+    await remove_staged(output, make_claim("1").job)
+    assert {found.key.split("/")[0] for found in output.list("")} == {f"_podreduce-{JOB_UID}-2"}
+
+
+async def test_commits_without_a_part_have_lost_none(output: ObjectStore) -> None:
+    assert await find_lost(output, [make_commit(map_task(0)), make_commit(reduce_task(0))]) == []
+
+
+async def test_a_commit_has_lost_its_part_or_one_of_its_files(output: ObjectStore) -> None:
+    gone = PartRef(key="staged/gone.pending", bytes=1, records=1, sha256="0" * 64)
+    commits = [
+        make_commit(reduce_task(0)),
+        make_commit(reduce_task(1), part=gone),
+        make_commit(reduce_task(2), files=(WROTE, FileRef(name="b", key=gone.key, bytes=1, sha256="0" * 64))),
+        make_commit(reduce_task(3), files=(WROTE,)),
+    ]
+    assert await find_lost(output, commits) == commits[1:3]
+
+
+async def test_a_success_without_a_manifest_is_another_programs(output: ObjectStore) -> None:
+    output.put("_SUCCESS", b"")
+    assert await read_published(output, JOB_UID, "1") is None
+    output.put("_MANIFEST.json", b"no manifest")
+    assert await read_published(output, JOB_UID, "1") is None
+
+
+async def test_an_output_replaces_that_of_the_run_before(output: ObjectStore) -> None:
+    await publish(output, *stage(output, ["a\t1\n", "b\t2\n"]))
+    intent, manifest = stage(output, ["c\t3\n"], "Replace")
+    await publish(output, intent, msgspec.structs.replace(manifest, run_id="2"))
+    objects = visible(output)
+    assert set(objects) == {"part-r-00000.txt", "_SUCCESS", "_MANIFEST.json"}
+    assert objects["part-r-00000.txt"] == b"c\t3\n"
+    assert await read_published(output, JOB_UID, "1") is None
+    published = await read_published(output, JOB_UID, "2")
+    assert published is not None
+    assert published.uri == output.uri
+
+
+async def test_files_are_published_beside_the_parts(output: ObjectStore) -> None:
+    output.put(STAGED.key, b"a\t1\nb\t2")
+    output.put(WROTE.key, b"<p>done")
+    commits = [make_commit(reduce_task(0), part=STAGED, files=(WROTE,))]
+    intent = build_intent(make_plan(if_exists="Replace"), commits, TOTALS)
+    await publish(output, intent, build_manifest(make_plan(), "digest", intent))
+    assert output.get("_files/report.html") == b"<p>done"
+
+
+async def test_a_part_that_waited_as_an_upload_and_is_nowhere_is_missed(output: ObjectStore) -> None:
+    pending = msgspec.structs.replace(STAGED, key="staged/r-0-a.pending")
+    intent = build_intent(make_plan(), [make_commit(reduce_task(0), part=pending)], TOTALS)
+    with pytest.raises(ObjectNotFoundError):
+        await publish(output, intent, build_manifest(make_plan(), "digest", intent))
+    assert not output.exists("_SUCCESS")
+
+
+async def test_a_part_of_another_size_under_the_final_name_is_not_the_part(output: ObjectStore) -> None:
+    intent, manifest = stage(output, ["a\t1\n"])
+    await remove_staged(output, make_claim().job)
+    output.put("part-r-00000.txt", b"another")
+    with pytest.raises(ObjectNotFoundError):
+        await publish(output, intent, manifest)
 
 
 def test_a_commit_without_a_part_is_no_intent() -> None:

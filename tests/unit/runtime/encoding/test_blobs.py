@@ -1,18 +1,22 @@
 """A blob hands out exactly the segments asked for, in few requests, and no changed byte goes unseen."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podreduce.contract.offsets import stretches_of
 from podreduce.encoding.blobs import (
     GAP_BYTES,
     LARGE_BODY_BYTES,
     CorruptBlobError,
+    Place,
     plan_requests,
     read_footer,
     read_frames,
+    read_places,
 )
 from podreduce.encoding.frames import HEADER_BYTES, StoredFrame
 from tests.support.blobs import Blob, make_blob, make_frames
@@ -57,6 +61,49 @@ def test_any_buckets_in_requests_of_any_size_are_those_of_the_whole(chosen: set[
     frames = list(read_frames(footer, sorted(chosen), fetch, request_bytes=request_bytes))
     assert contents(frames) == [each for each in contents(blob.frames()) if each[0] in chosen]
     assert all(0 < end - start <= request_bytes for start, end in asked)
+
+
+def whole_frames(data: bytes, *places: Place, request_bytes: int = 1000) -> list[StoredFrame]:
+    return list(read_places(places, lambda start, end: data[start:end], request_bytes=request_bytes))
+
+
+@given(st.sets(st.integers(0, 3)), st.integers(1, 400))
+def test_neighbouring_buckets_at_known_places_are_read_together(chosen: set[int], request_bytes: int) -> None:
+    blob = make_example()
+    offsets = read_footer(blob.data[blob.summary.footer_offset :], crc32=blob.summary.footer_crc32).offsets
+    places = [
+        Place(buckets=(first, end), start=offsets[first], end=offsets[end])
+        for first, end in stretches_of(sorted(chosen))
+    ]
+    frames = whole_frames(blob.data, *places, request_bytes=request_bytes)
+    assert contents(frames) == [each for each in contents(blob.frames()) if each[0] in chosen]
+
+
+@pytest.mark.parametrize(
+    ("order", "buckets", "refused"),
+    [
+        ([0, 0, 2, 3], (0, 4), None),
+        ([2], (2, 3), None),
+        ([0], (1, 2), "bucket 0, not of 1 to 2"),
+        ([1, 2], (1, 2), "bucket 2, not of 1 to 2"),
+        ([2, 0], (0, 4), "bucket 0, not of 2 to 4"),
+    ],
+    ids=["in order", "one", "below", "above", "out of order"],
+)
+def test_a_place_must_hold_its_buckets_in_order(
+    order: list[int], buckets: tuple[int, int], refused: str | None
+) -> None:
+    frames = [make_frames([("a", bucket)], bucket=bucket)[0] for bucket in order]
+    data = b"".join(frame.header() + frame.body for frame in frames)
+    place = Place(buckets=buckets, start=0, end=len(data))
+    if refused is None:
+        ends = [here != after for here, after in pairwise([*order, None])]
+        assert [(frame.bucket, frame.ends_segment) for frame in whole_frames(data, place)] == list(
+            zip(order, ends, strict=True)
+        )
+    else:
+        with pytest.raises(CorruptBlobError, match=refused):
+            whole_frames(data, place)
 
 
 def test_the_summary_gives_the_bytes_of_each_bucket_and_of_the_whole() -> None:
@@ -115,8 +162,21 @@ def test_a_footer_cut_short_is_refused() -> None:
         ([(5, MIB + 5)], [(5, MIB + 5)]),
         ([(5, MIB + 6)], [(5, MIB + 5), (MIB + 5, MIB + 6)]),
         ([(0, MIB), (MIB, MIB + 1)], [(0, MIB), (MIB, MIB + 1)]),
+        ([(0, 10), (MIB, MIB + 10), (MIB + 10, MIB + 20)], [(0, 10), (MIB, MIB + 20)]),
+        ([(0, 10), (MIB, 2 * MIB), (2 * MIB, 2 * MIB + 1)], [(0, 10), (MIB, 2 * MIB), (2 * MIB, 2 * MIB + 1)]),
     ],
-    ids=["none", "one", "adjacent", "near", "far", "full", "too long", "adjacent but full"],
+    ids=[
+        "none",
+        "one",
+        "adjacent",
+        "near",
+        "far",
+        "full",
+        "too long",
+        "adjacent but full",
+        "far, then adjacent",
+        "far, then full",
+    ],
 )
 def test_near_ranges_are_read_together_up_to_the_request_size(
     ranges: list[tuple[int, int]], requests: list[tuple[int, int]]

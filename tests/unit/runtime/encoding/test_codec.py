@@ -212,6 +212,8 @@ def test_values_of_the_releases_before_are_still_read(value: Any) -> None:
 @example(2**1024, math.inf)
 @example(2**1024, 2**1024 + 1)
 @example(-(2**1024), -math.inf)
+@example(-(2**1024), -1)
+@example(2**1024, 1)
 @example(-(2**1024), -(2**1024) - 1)
 @example(2**100 - 1, float(2**100))
 @example("\uffff", "\U00010000")
@@ -315,6 +317,9 @@ def test_a_key_may_nest_as_deep_as_said_and_no_deeper() -> None:
 @example({1: "a", "1": (1, [True, 1.0, None])})
 @example(10**5000)
 @example([255, 256, -1])
+@example(255)
+@example(256)
+@example(-1)
 @example("\ud800")
 def test_a_value_comes_back_exactly(value: Any) -> None:
     assert shape(decode_value(encode_value(value))) == shape(value)

@@ -1,21 +1,34 @@
 """A frame comes back as it was packed, ends where it is full, and shows any change to its bytes."""
 
+import random
+import tracemalloc
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from podreduce.encoding.codec import Encoded, encode_value
+from podreduce.encoding.codec import LIST_MARK, Encoded, encode_key, encode_value
 from podreduce.encoding.frame_packing import MAX_RAW_BYTES, MAX_ROWS, FramePacker
 from podreduce.encoding.frames import (
+    FLAG_LZ4,
+    FLAG_ONES,
     HEADER_BYTES,
+    KIND_COLUMNS,
+    LEAST_COMPRESSED,
+    SAMPLE_BYTES,
     CorruptBlobError,
     StoredFrame,
     check_frame,
+    compress_body,
     estimate_open_bytes,
     pack_frame,
     pack_ones,
+    parse_header,
+    plain_body,
     unpack_frame,
 )
+
+MIB = 1 << 20
 
 
 def encode_values(*values: object) -> bytes:
@@ -40,10 +53,52 @@ def test_a_frame_of_one_value_a_key_comes_back_group_by_group() -> None:
     assert [again.values(group) for group in range(4)] == [[value] for value in values]
 
 
-def test_a_large_body_is_compressed_and_a_small_or_random_one_is_not() -> None:
-    bodies = {size: pack_frame(0, [b"k"], [1], [b"N" * size]).body for size in (10, 100_000)}
-    assert len(bodies[10]) > 10
-    assert len(bodies[100_000]) < 10_000
+def test_groups_that_are_listed_and_others_come_back_from_one_frame() -> None:
+    groups: list[list[Any]] = [[1, "a"], ["word"] * 50, [None], ["x", "x"] * 20, [(2, "b")]]
+    frames = pack([(0, encode_key(number), values) for number, values in enumerate(groups)])
+    frame = unpack_frame(frames[0])
+    assert [frame.data(number).startswith(LIST_MARK) for number in range(5)] == [False, True, False, True, False]
+    for order in (range(5), range(4, -1, -1)):
+        frame = unpack_frame(frames[0])
+        assert [(number, frame.values(number)) for number in order] == [(number, groups[number]) for number in order]
+
+
+def noise(size: int) -> bytes:
+    return random.Random(size).randbytes(size)  # noqa: S311 - what cannot be compressed
+
+
+def zeros_about(middle: bytes) -> bytes:
+    """A mebibyte with this in its middle, where the sample is taken."""
+    return bytes(MIB // 2) + middle + bytes(MIB // 2 - len(middle))
+
+
+@pytest.mark.parametrize(
+    ("body", "is_compressed"),
+    [
+        (bytes(LEAST_COMPRESSED - 1), False),
+        (bytes(LEAST_COMPRESSED), True),
+        (noise(LEAST_COMPRESSED), False),
+        (noise(LEAST_COMPRESSED)[37:] + b"N" * 37, False),
+        (noise(LEAST_COMPRESSED)[38:] + b"N" * 38, True),
+        (bytes(SAMPLE_BYTES - 1) + noise(SAMPLE_BYTES), True),
+        (bytes(SAMPLE_BYTES) + noise(SAMPLE_BYTES), False),
+        (bytes(MIB), True),
+        (zeros_about(noise(SAMPLE_BYTES)), False),
+        (zeros_about(noise(SAMPLE_BYTES - SAMPLE_BYTES // 12)), False),
+        (zeros_about(noise(SAMPLE_BYTES - SAMPLE_BYTES // 8)), True),
+    ],
+    ids=[
+        "small", "least", "random", "as large as before", "smaller by a byte", "under two samples", "two samples",
+        "large", "random in the middle", "shrinks by a twelfth", "shrinks by an eighth",
+    ],
+)  # fmt: skip
+def test_what_shrinks_is_compressed_and_of_a_large_body_a_sample_decides(body: bytes, is_compressed: bool) -> None:
+    stored = compress_body(3, body, groups=5, rows=7, flags=FLAG_ONES, kind=KIND_COLUMNS)
+    assert (stored.bucket, stored.groups, stored.rows, stored.raw_bytes) == (3, 5, 7, len(body))
+    assert (stored.kind, stored.flags) == (KIND_COLUMNS, FLAG_ONES | (FLAG_LZ4 if is_compressed else 0))
+    assert (len(stored.body) < len(body)) == is_compressed
+    assert type(stored.body) is type(plain_body(stored)) is bytes
+    assert plain_body(stored) == body
 
 
 def test_a_frame_tells_its_sizes() -> None:
@@ -52,9 +107,42 @@ def test_a_frame_tells_its_sizes() -> None:
     assert len(frame.header()) == HEADER_BYTES
 
 
-def test_opening_a_frame_is_estimated_above_its_body() -> None:
-    frame = pack_frame(0, [b"a"], [1], [b"N" * 100_000])
-    assert estimate_open_bytes(frame) > 200_000
+def measure_open_bytes(stored: StoredFrame) -> int:
+    """How much memory a frame takes with all of its values."""
+    tracemalloc.start()
+    frame = unpack_frame(stored)
+    values = [frame.values(group) for group in range(len(frame.keys))]
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(values) == stored.groups
+    return taken
+
+
+MANY = range(1000, 9000)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        pack_frame(0, [b"a"], [1], [encode_value("N" * 200_000)]),
+        pack_frame(0, [b"k%d" % number for number in MANY], [1] * 8000, [encode_value(number) for number in MANY]),
+        pack_frame(0, [b"a"], [8000], [encode_values(*MANY)]),
+        pack_ones(0, [b"k%d" % number for number in MANY], [*MANY]),
+        pack_frame(0, [], [], []),
+    ],
+    ids=["one value", "many keys", "many values of a key", "a value a key", "nothing"],
+)
+def test_an_open_frame_takes_no_more_memory_than_is_estimated_and_not_much_less(stored: StoredFrame) -> None:
+    measured = measure_open_bytes(stored)
+    assert measured <= estimate_open_bytes(stored) <= 2.5 * measured + 2000
+
+
+@pytest.mark.parametrize(("version", "kind"), [(0, 0), (2, 0), (2, 1), (1, 2), (2, 2)])
+def test_a_frame_of_another_release_is_refused_by_its_version_and_kind(version: int, kind: int) -> None:
+    header = bytearray(StoredFrame(bucket=0, groups=0, rows=0, raw_bytes=0, flags=0, body=b"").header())
+    header[:2] = version, kind
+    with pytest.raises(CorruptBlobError, match=f"version {version}, kind {kind}: corrupt, or of another release"):
+        parse_header(header)
 
 
 def test_a_header_or_body_that_changed_is_refused() -> None:
@@ -68,7 +156,7 @@ def test_a_header_or_body_that_changed_is_refused() -> None:
             check_frame(bytes(changed[:HEADER_BYTES]), bytes(changed[HEADER_BYTES:]), ends_segment=False)
 
 
-def pack(groups: list[tuple[int, bytes, list[Encoded]]]) -> list[StoredFrame]:
+def pack(groups: list[tuple[int, bytes, list[Any]]]) -> list[StoredFrame]:
     frames: list[StoredFrame] = []
     packer = FramePacker(lambda frame, *_: frames.append(frame))
     for bucket, key, values in groups:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podreduce.encoding.codec import encode_key
-from podreduce.encoding.key_hash import hash_bucket, hash_partition
+from podreduce.encoding.key_hash import HashBuckets, PrefixBuckets, hash_bucket, hash_partition
 from tests.support.partition_oracle import key_bytes, partition_of
 
 MANY = 1_000_003
@@ -93,3 +93,20 @@ def test_the_keys_of_one_part_are_spread_over_all_virtual_buckets() -> None:
     sizes = Counter(hash_bucket(key, 16) for key in part)
     assert len(sizes) == 16
     assert max(sizes.values()) < 2 * len(part) / 16
+
+
+@given(ORACLE_KEYS, ORACLE_KEYS, st.integers(1, 4096))
+def test_the_first_elements_of_a_tuple_choose_its_bucket_or_the_whole_key(one: Any, other: Any, buckets: int) -> None:
+    whole, prefix = HashBuckets(buckets), PrefixBuckets(buckets, 1)
+    assert whole(encode_key(one)) == hash_bucket(encode_key(one), buckets)
+    assert prefix(encode_key((one, other))) == prefix(encode_key((one, None)))
+    assert 0 <= prefix(encode_key((one, other))) < buckets
+    if type(other) is not tuple:
+        assert prefix(encode_key(other)) == whole(encode_key(other))
+
+
+@pytest.mark.parametrize(
+    ("key", "bits"), [("the", 1595845258), ("", 2607642226), (0, 441009547), (None, 2692676995)], ids=repr
+)
+def test_every_bit_of_the_hash_counts(key: Any, bits: int) -> None:
+    assert hash_bucket(encode_key(key), 1 << 32) == bits

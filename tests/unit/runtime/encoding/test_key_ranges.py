@@ -54,6 +54,44 @@ def test_a_range_without_keys_has_no_frames(low: str, high: str | None) -> None:
     assert frames_in(blob, key_range) == []
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "is_empty"),
+    [
+        (b"", None, False),
+        (b"a", None, False),
+        (b"", b"", True),
+        (b"a", b"b", False),
+        (b"a", b"a\0", False),
+        (b"a", b"a", True),
+        (b"b", b"a", True),
+    ],
+)
+def test_a_range_is_empty_without_a_key_from_its_low_up_to_its_high(
+    low: bytes, high: bytes | None, is_empty: bool
+) -> None:
+    assert KeyRange(low=low, high=high).is_empty is is_empty
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "entries"),
+    [
+        (b"", None, (0, 2)),
+        (b"c", None, (0, 2)),
+        (b"d", None, (0, 2)),
+        (b"e", None, (1, 2)),
+        (b"a", b"b", (0, 0)),
+        (b"a", b"c", (0, 1)),
+        (b"e", b"f", (1, 2)),
+        (b"c", b"c", (0, 0)),
+        (b"f", b"e", (0, 0)),
+    ],
+)
+def test_the_entry_before_a_range_may_have_its_first_key(low: bytes, high: bytes | None, entries: object) -> None:
+    key_range = KeyRange(low=low, high=high)
+    assert KeyIndex(keys=(b"b", b"d"), offsets=(0, 10, 20)).overlap(key_range) == entries
+    assert KeyIndex(keys=(), offsets=(0,)).overlap(key_range) == (0, 0)
+
+
 def test_a_range_before_all_keys_fetches_nothing() -> None:
     blob = make_ordered_blob([(f"key{n}", n) for n in range(100)], frame_rows=10)
     key_range = KeyRange(low=encode_key(0), high=encode_key("a"))
@@ -101,6 +139,8 @@ def test_the_index_keeps_every_kth_frame_when_there_are_many(frames: int) -> Non
     blob = make_ordered_blob([(n, None) for n in range(frames)], frame_rows=1)
     index = footer_of(blob).ordered()
     assert MAX_INDEX_ENTRIES // 2 <= len(index.keys) <= MAX_INDEX_ENTRIES
+    k = next(k for k in (1, 2, 4) if frames <= k * MAX_INDEX_ENTRIES)
+    assert list(index.keys) == [encode_key(n) for n in range(0, frames, k)]
     key_range = KeyRange(low=encode_key(1001), high=encode_key(2003))
     assert [key for key, _ in records_in(frames_in(blob, key_range))] == list(range(1001, 2003))
 
@@ -112,6 +152,12 @@ def test_no_changed_byte_of_an_ordered_blob_goes_unseen() -> None:
         changed[at] ^= 1 << at % 8
         with pytest.raises(CorruptBlobError):
             frames_in(Blob(data=bytes(changed), summary=blob.summary), KeyRange())
+
+
+def test_a_blob_in_total_order_is_one_segment() -> None:
+    blob = make_ordered_blob([(n, "value") for n in range(12)], frame_rows=4)
+    assert footer_of(blob).offsets == (0, blob.summary.footer_offset)
+    assert footer_of(blob).ordered().offsets[-1] == blob.summary.footer_offset
 
 
 def test_a_blob_without_an_index_has_no_ranges() -> None:

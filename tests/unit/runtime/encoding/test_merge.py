@@ -1,10 +1,11 @@
 """A merge is the stable sort of the runs put together, however they are cut into frames."""
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -36,6 +37,15 @@ def sort_stably(runs: list[list[Record]]) -> list[tuple[Any, list[Any]]]:
 @example([[("b", n) for n in range(6)], [("a", 1), ("b", 7), ("c", 1)]], 3)
 def test_a_merge_is_the_stable_sort_of_the_runs_put_together(runs: list[list[Record]], frame_rows: int) -> None:
     assert merge([make_frames(run, frame_rows=frame_rows) for run in runs]) == sort_stably(runs)
+
+
+@given(RUNS, st.integers(1, 5))
+def test_a_run_is_not_asked_for_more_after_its_last_frame(runs: list[list[Record]], frame_rows: int) -> None:
+    def refuse() -> Iterator[StoredFrame]:
+        yield from pytest.fail("the frame before was the last")
+
+    watched = [chain(make_frames(run, frame_rows=frame_rows), refuse()) for run in runs if run]
+    assert sum(len(list(pieces)) > 0 for _, pieces in merge_runs(watched)) == len(sort_stably(runs))
 
 
 def test_runs_that_do_not_mark_their_last_frame_merge_all_the_same() -> None:

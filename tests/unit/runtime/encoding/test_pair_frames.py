@@ -135,6 +135,25 @@ def test_sizes_that_would_take_all_memory_are_refused_at_once(place: int) -> Non
         parse_head(with_header(FRAME, place, (1 << 50).to_bytes(8, "little")))
 
 
+@pytest.mark.parametrize(
+    ("keys", "more", "possible"),
+    [(5, 0, True), (5, 1, False), (5, -1, True), ("all", 0, True), ("one more", 0, False)],
+)
+def test_a_body_was_at_most_256_times_as_large_and_has_its_keys_in_it(
+    keys: int | str, more: int, possible: bool
+) -> None:
+    raw_bytes = 256 * (len(FRAME) - HEAD_BYTES + 1) + more
+    key_bytes = {"all": raw_bytes, "one more": raw_bytes + 1}.get(str(keys), keys)
+    frame = with_header(
+        with_header(FRAME, 32, int(key_bytes).to_bytes(8, "little")), 40, raw_bytes.to_bytes(8, "little")
+    )
+    if possible:
+        assert parse_head(frame).raw_bytes == raw_bytes
+    else:
+        with pytest.raises(CorruptPairsError, match="sizes that are not possible"):
+            parse_head(frame)
+
+
 OF_EACH_TYPE: list[tuple[Any, Any]] = [
     (None, True),
     (False, 0),

@@ -1,5 +1,6 @@
 """A fused map_func is the drained one: same groups, same order of values, same errors at the same places."""
 
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,18 @@ LINES = ["the quick brown fox", "the lazy dog", "", "a,b,c the the", "ünï cöd
 
 FUSED = {
     "word count": "for word in value.split(): yield word, 1",
+    "two for each word": "for word in value.split(): yield word, 2",
+    "True for each word": "for word in value.split(): yield word, True",
+    "a private variable under its other name": """
+__word = ''
+for __word in value.split():
+    yield __word, 1
+yield _Job__word + '.', 1
+""",
+    "a value with an effect": "numbers = iter(range(9))\nfor _ in range(4): yield 'k', next(numbers)",
+    "a key with an effect": "numbers = iter(range(9))\nfor _ in range(4): yield next(numbers) // 2, 1",
+    "both with effects": "numbers = iter(range(9))\nfor _ in range(4): yield next(numbers) // 4, next(numbers)",
+    "a value that changes the key": "word = 'a'\nfor _ in range(3): yield word, len(word := word + 'b')",
     "words changed": "for word in value.lower().split(' '): yield word.upper(), 1",
     "two for a line": """
 yield 'lines', 1
@@ -159,6 +172,8 @@ yield value, 1
     "no pair": "if value == 'never': yield 1, 2, 3\nyield value, 1",
 }
 RAISING = {
+    "a value that is not bound": "if key == 'never':\n    late = 1\nyield value, late",
+    "a key that is not bound": "if key == 'never':\n    late = 1\nyield late, 1",
     "an error in the middle": """
 for word in value.split():
     yield word, 1
@@ -250,7 +265,7 @@ def test_fused_or_drained_the_output_is_the_same(name: str, kind: str | None, tm
     assert (made is not None) == (name in FUSED)
 
 
-@pytest.mark.parametrize("kind", [None, "sum", "min"], ids=str)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("name", RAISING)
 def test_what_is_raised_is_the_same_and_shows_the_same_place(name: str, kind: str | None, tmp_path: Path) -> None:
     found, made = run(RAISING[name], kind, fused=True, scratch=tmp_path)
@@ -332,6 +347,26 @@ def test_without_a_store_every_pair_is_handed_over() -> None:
     assert made
     made.map_func(0, "a b a")
     assert taken == [("a", 1), ("b", 1), ("a", 1)]
+
+
+@pytest.mark.parametrize("body", ["yield *(value,), 1", "yield value, *(1,)", "yield *(value, 1), *()"])
+def test_without_a_store_too_a_starred_pair_is_drained(body: str) -> None:
+    program = load_program(Program(source=source_of(body)), name="job")
+    assert fuse(program.map_func, lambda *_: None, is_text=True) is None
+
+
+@pytest.mark.parametrize("kind", [None, "sum"], ids=str)
+def test_what_the_store_refuses_is_shown_at_its_yield(kind: str | None, tmp_path: Path) -> None:
+    source = source_of("first = value\nyield first, 1\nsecond = [set()]\nyield first, second")
+    buffer = MapOutputBuffer(
+        buckets=1, bucket_of=lambda _: 0, aggregation=kind, budget_bytes=PLENTY, scratch_directory=str(tmp_path)
+    )
+    made = fuse(load_program(Program(source=source), name="job").map_func, buffer.store.add, buffer.store, is_text=True)
+    assert made
+    with pytest.raises((AggregationError, UnsupportedTypeError)) as caught:
+        made.map_func(0, "line")
+    frames = [frame for frame in traceback.extract_tb(caught.tb) if frame.filename == "job.py"]
+    assert [source.splitlines()[(frame.lineno or 0) - 1].strip() for frame in frames] == ["yield first, second"]
 
 
 def test_a_tuple_of_str_and_int_is_a_key(tmp_path: Path) -> None:

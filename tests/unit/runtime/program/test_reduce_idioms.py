@@ -1,11 +1,13 @@
 """Which reduce_func is recognised as one of the ready-made ones: those that are certain, and no others."""
 
 import builtins
+from typing import Any
 
 import pytest
 
 from podreduce.contract.plan import Program
 from podreduce.program.loading import load_program
+from podreduce.program.reduce_idioms import recognise_aggregation
 
 RECOGNISED = {
     "yield key, sum(values)": "sum",
@@ -33,6 +35,7 @@ OTHERS = [
     "yield key, max(values, default=0)",
     "yield key, max(*values)",
     "yield key, list(values)",
+    "yield key, sorted(values)",
     "yield key, len(values)",
     "yield sum(values), key",
     "yield key, sum(values), 1",
@@ -44,6 +47,7 @@ OTHERS = [
     "values = sum(values)\n  yield key, values",
     "a = b = sum(values)\n  yield key, a",
     "total = sum(values)\n  yield key, key",
+    "total = sum(values)\n  yield values, total",
     "total: int = sum(values)\n  yield key, total",
     "yield key, self.sum(values)",
     "got = yield key, sum(values)",
@@ -112,6 +116,37 @@ class Job:
         yield key, sum(values)
 """
     assert load_program(Program(source=source), name="job").aggregation is None
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "@marked\n    def given(self, key, values):\n        yield key, sum(values)",
+        "given = make()",
+        "def given(self, key, values, more):\n        yield key, sum(values)",
+        "def given(key, values):\n        yield key, sum(values)",
+    ],
+    ids=["marked", "a sum of its closure", "four parameters", "two parameters"],
+)
+def test_what_is_no_plain_method_of_a_key_and_values_is_not_recognised(definition: str) -> None:
+    source = f"""
+def marked(function):
+    return function
+def make():
+    def sum(values):
+        return 0
+    def given(self, key, values):
+        yield key, sum(values)
+    return given
+class Job:
+    {definition}
+    def map_func(self, key, value): pass
+    def plain(self, key, values):
+        yield key, sum(values)
+"""
+    job: Any = load_program(Program(source=source), name="job").instance
+    assert recognise_aggregation(job.plain) == "sum"
+    assert recognise_aggregation(job.given) is None
 
 
 def test_a_declared_combiner_is_taken_as_it_is() -> None:

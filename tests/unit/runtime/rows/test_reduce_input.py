@@ -4,6 +4,8 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from podreduce.encoding.codec import decode_key
-from podreduce.rows.reduce_input import ReduceInput
+from podreduce.encoding.frames import StoredFrame, estimate_open_bytes
+from podreduce.rows.reduce_input import STORED_FRAME_BYTES, HeldRun, ReduceInput, cut_by_open_bytes
 from tests.support.blobs import (
     PLENTY,
     Blob,
@@ -48,7 +51,8 @@ def test_groups_come_in_key_order_with_values_in_map_order_whatever_was_spilled(
     blobs = [write_blob(records, frame_rows=frame_rows) for records in maps]
     groups, reduce_input = read_groups(blobs, scratch=tmp_path, budget_bytes=budget_bytes)
     assert groups == group_records(record for records in maps for record in records)
-    assert reduce_input.records == sum(map(len, maps))
+    assert reduce_input.records == reduce_input.reduced == sum(map(len, maps))
+    assert reduce_input.stored_bytes == sum(len(frame.body) for blob in blobs for frame in blob.frames())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,6 +70,75 @@ def test_what_fits_is_not_spilled_and_what_does_not_is_counted(tmp_path: Path) -
     blobs = make_many_maps(10)
     assert read_groups(blobs, scratch=tmp_path)[1].spills == 0
     assert read_groups(blobs, scratch=tmp_path, budget_bytes=10_000)[1].spills > 5
+
+
+def make_segment(frames: int) -> list[StoredFrame]:
+    """One segment of frames of one size, which cannot be compressed."""
+    segment = [frame for number in range(frames) for frame in make_frames([(number, b"x" * 3000)])]
+    return [*(replace(frame, ends_segment=False) for frame in segment[:-1]), *segment[-1:]]
+
+
+@pytest.mark.parametrize(
+    ("held", "extra_bytes", "spills"),
+    [(2, 0, [0, 0, 1, 1, 1, 2]), (2, -1, [0, 1, 1, 2, 2, 3]), (3, 0, [0, 0, 0, 1, 1, 1])],
+    ids=["two", "not quite two", "three"],
+)
+def test_segments_are_spilled_when_they_take_more_than_half_of_the_budget(
+    tmp_path: Path, held: int, extra_bytes: int, spills: list[int]
+) -> None:
+    segment = make_segment(len(spills))
+    half = held * (len(segment[0].body) + STORED_FRAME_BYTES) + extra_bytes
+    reduce_input = ReduceInput(budget_bytes=2 * half, scratch_directory=str(tmp_path))
+    found = []
+
+    def frames() -> Iterator[StoredFrame]:
+        for frame in segment:
+            yield frame
+            found.append(reduce_input.spills)
+
+    reduce_input.add_blob(frames())
+    assert found == spills
+
+
+@pytest.mark.parametrize(("too_few", "spills"), [(0, 0), (1, 2)], ids=["fits", "does not"])
+def test_segments_that_cannot_all_be_open_in_half_of_the_budget_are_spilled(
+    tmp_path: Path, too_few: int, spills: int
+) -> None:
+    segments = [make_segment(1), make_segment(1)]
+    half = sum(estimate_open_bytes(frame) for segment in segments for frame in segment) - too_few
+    reduce_input = ReduceInput(budget_bytes=2 * half, scratch_directory=str(tmp_path))
+    for segment in segments:
+        reduce_input.add_blob(segment)
+    assert len(list(reduce_input.groups())) == 1
+    assert reduce_input.spills == spills
+
+
+def test_what_follows_a_spill_is_opened_for_itself(tmp_path: Path) -> None:
+    large, small = make_frames([(1, b"x" * 50_000)]), make_frames([(2, b"y")])
+    half = estimate_open_bytes(large[0]) // 10
+    reduce_input = ReduceInput(budget_bytes=2 * half, scratch_directory=str(tmp_path))
+    reduce_input.add_blob([replace(large[0], ends_segment=False), *small])
+    reduce_input.add_blob(small)
+    assert [list(values) for _, values in reduce_input.groups()] == [[b"x" * 50_000], [b"y", b"y"]]
+    assert reduce_input.spills == 2
+
+
+@pytest.mark.parametrize(
+    ("open_bytes", "cut"),
+    [
+        ([], []),
+        ([11], [[11]]),
+        ([4, 6], [[4, 6]]),
+        ([4, 7], [[4], [7]]),
+        ([11, 4, 6, 1], [[11], [4, 6], [1]]),
+        ([11, 4, 7], [[11], [4], [7]]),
+        ([0, 0], [[0, 0]]),
+    ],
+    ids=str,
+)
+def test_as_many_neighbours_are_merged_as_fit(open_bytes: list[int], cut: list[list[int]]) -> None:
+    runs = [HeldRun(open_bytes=size) for size in open_bytes]
+    assert [[run.open_bytes for run in together] for together in cut_by_open_bytes(runs, 10)] == cut
 
 
 @pytest.mark.parametrize("budget_bytes", [1, PLENTY], ids=["spilled", "in memory"])
@@ -165,6 +238,6 @@ def test_scratch_space_is_given_back_with_the_last_group(tmp_path: Path) -> None
         reduce_input.add_blob(blob.frames())
     groups = reduce_input.groups()
     next(groups)
-    assert count_descriptors() > before
+    assert count_descriptors() == before + 1, "so small a budget has room for one run"
     assert len(list(groups)) == 49
     assert count_descriptors() == before
