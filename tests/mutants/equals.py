@@ -133,6 +133,7 @@ EQUALS: dict[str, dict[str, str]] = {
         "merge_below: 2 -> 1": "a single run is sorted already, and a stable sort leaves it as it is",
     },
     "encoding.codec": {
+        "encode_value: kind not in SCALARS and (not is_flat(value)) and (not is_writable([value], MAX_VALUE_DEPTH)) -> not is_flat(value) and (not is_writable([value], MAX_VALUE_DEPTH))": "a scalar can be written: asking takes only longer",
         "encode_value: 0 -> 1": "marshal writes 0 as the table of small ints has it",
         "encode_value: 256 -> 255": "marshal writes 255 as the table of small ints has it",
         "is_writable: return False -> return None": "the callers only ask whether it is true",
