@@ -1,15 +1,18 @@
 """Communities reach the published quality, and what every division must hold."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import networkx as nx
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from podreduce_apps.socialnetwork.louvain import Moves, choose_labels, modularity, solve_levels
+from podreduce_apps.socialnetwork.communities import ContractCommunities, level_above, state_table
+from podreduce_apps.socialnetwork.louvain import Moves, choose_labels, modularity, select_rows, solve_levels, turn_of
 from podreduce_apps.socialnetwork.quality import average_f1, conductances, modularity_of_sums
-from tests.applications.socialnetwork.graphs import drawn, groups_of, level_of, lfr
+from tests.applications.socialnetwork.graphs import drawn, groups_of, level_of, lfr, table_of
 
 MOVES = Moves(sub_rounds=4, rounds=8, resolution=1.0)
 
@@ -26,6 +29,25 @@ def test_communities_are_connected_and_modularity_never_falls(seed: int) -> None
     assert reached == sorted(reached)
     if graph.number_of_edges():
         assert reached[-1] == pytest.approx(nx.community.modularity(graph, sets_of(labels), weight="weight"), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_modularity_never_falls_from_the_rounds_of_jobs_to_the_levels_above(seed: int) -> None:
+    """The level above starts with the communities of the rounds, and with their modularity."""
+    graph = drawn(seed)
+    level = level_of(graph)
+    vertices = labels = np.arange(len(graph))
+    for number in range(2 * MOVES.sub_rounds):
+        turn, labels = turn_of(vertices, number, MOVES.sub_rounds), labels.copy()
+        labels[turn] = choose_labels(select_rows(level.rows, turn), labels, level.strengths, 1.0)
+    contract: Any = ContractCommunities()
+    contract.setup(
+        SimpleNamespace(side_table=lambda _name: state_table(vertices, labels, level.strengths, vertices, 8))
+    )
+    _, above = level_above(labels, level.strengths, contract.map_batch(pa.table(table_of(graph))))
+    assert modularity(above, np.arange(len(above.strengths))) == pytest.approx(modularity(level, labels), abs=1e-12)
+    _, reached = solve_levels(above, MOVES)
+    assert reached == sorted(reached)
 
 
 @pytest.mark.parametrize("seed", range(12))
