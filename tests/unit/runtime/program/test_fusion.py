@@ -93,6 +93,18 @@ for word in value.split():
     yield word, 1
 yield 'last ' + word, 1
 """,
+    "the word is used later, if there was one": """
+for word in value.split():
+    yield word, 1
+if value.split():
+    yield 'last ' + word, 1
+""",
+    "a private word is used later by its other name": """
+for __word in value.split():
+    yield __word, 1
+if value.split():
+    yield _Job__word + '.', 1
+""",
     "the value is bound again": """
 value = [value, 7]
 for each in value:
@@ -377,3 +389,38 @@ def test_a_tuple_of_str_and_int_is_a_key(tmp_path: Path) -> None:
 def make(map_func: Any) -> Fused | None:
     buffer = MapOutputBuffer(buckets=1, bucket_of=lambda _: 0, budget_bytes=PLENTY, scratch_directory="/tmp")  # noqa: S108
     return fuse(map_func, buffer.store.add, buffer.store, is_text=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "together"),
+    [
+        ("for word in value.split(): yield word, 1", True),
+        ("for word in value.split(): yield word, 2", False),
+        ("for __word in value.split(): yield __word, 1", False),
+        ("for word in value.split(): yield word, 1\nself.last = word", False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["sum", "count", "max"])
+def test_words_are_counted_together_where_nobody_can_tell(
+    body: str, kind: str, tmp_path: Path, *, together: bool
+) -> None:
+    _, made = run(body, kind, fused=True, scratch=tmp_path)
+    code = made.map_func.__code__
+    assert any("uncounted" in name for name in code.co_freevars + code.co_names) == (together and kind != "max")
+
+
+@pytest.mark.parametrize("value", ["value * 1000 + str(key)", "[key] * 1000"])
+def test_values_of_fused_pairs_count_as_much_memory_as_those_of_others(value: str, tmp_path: Path) -> None:
+    spills = []
+    for is_fused in (True, False):
+        program = load_program(Program(source=source_of(f"yield 'same', {value}")), name="job")
+        buffer = MapOutputBuffer(
+            buckets=1, bucket_of=lambda _: 0, aggregation=None, budget_bytes=100_000, scratch_directory=str(tmp_path)
+        )
+        made = fuse(program.map_func, buffer.store.add, buffer.store, is_text=True)
+        assert made
+        feed = made.map_func if is_fused else drain(program.map_func, buffer)
+        for number, line in enumerate(LINES * 20):
+            feed(number, line)
+        spills.append(buffer.spills)
+    assert spills[0] == spills[1] > 0
