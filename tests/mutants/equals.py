@@ -16,6 +16,12 @@ EQUALS: dict[str, dict[str, str]] = {
         "crc32_of_numbers: False -> True": "a copy has the same bits",
         "crc32_of_numbers: 1 -> 2": "numpy takes any number below 0 for as many as there are",
     },
+    "columnar.row_order": {
+        "cut_digits: 1 -> 2": "the bit beyond a piece is the first of the next one, by which the rows are sorted after it",
+        "digits_of: field.fill_null(0.0).to_numpy(zero_copy_only=False) -> field.fill_null(0.0).to_numpy()": "what has no null needs no copy",
+        "shifted: 0 -> -1 #2": "numbers from 1 on order as those from 0 on",
+        "sort_fixed_width: 4 -> 5": "both ways give the same order",
+    },
     "columnar.runs": {
         "write_frames: 1 -> 2": "as many rows as one wishes of one byte or none go into a frame",
         "merge_tables: 1 -> 0": "a table of one run is sorted already",

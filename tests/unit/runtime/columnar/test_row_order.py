@@ -113,3 +113,24 @@ def test_a_column_of_ints_has_arrows_order(kind: str, rows: int) -> None:
 def test_rows_in_runs_are_merged_and_equal_ones_stay_in_order(runs: list[list[int]]) -> None:
     rows = [number for run in runs for number in sorted(run)]
     assert sort_rows(pa.array(rows, pa.int64())).tolist() == in_order(rows)
+
+
+@given(st.data())
+def test_keys_of_fixed_width_are_in_the_order_of_their_bytes_null_first(data: st.DataObject) -> None:
+    """With keys that share their first eight bytes, some of them in long stretches among many that share none."""
+    width = data.draw(st.integers(1, 12))
+    begins = st.sampled_from([b"\0" * 8, b"same8byt"]) | st.binary(min_size=8, max_size=8)
+    keys = [
+        (data.draw(begins) + data.draw(st.binary(min_size=4, max_size=4)))[:width]
+        for _ in range(data.draw(st.integers(1, 40)))
+    ]
+    nulls = data.draw(st.sets(st.integers(0, len(keys) - 1), max_size=2))
+    values = [None if number in nulls else key for number, key in enumerate(keys)]
+    assert sort_rows(pa.array(values, pa.binary(width))).tolist() == in_order(values)
+
+
+def test_a_stretch_of_keys_that_begin_alike_is_sorted_whole() -> None:
+    alike = [b"8 alike!" + bytes([ending]) for ending in (5, 4, 3, 2, 1)]
+    others = [number.to_bytes(8) + b"." for number in range(40)]
+    values = [*others[:20], *alike, *others[20:]]
+    assert sort_rows(pa.array(values, pa.binary(9))).tolist() == in_order(values)
