@@ -39,7 +39,7 @@ def bucket_columns(keys: pa.Array, bucket_of: HashBuckets | PrefixBuckets) -> ND
     fields = keys.flatten() if pa.types.is_struct(keys.type) else [keys]
     if isinstance(bucket_of, PrefixBuckets):
         fields = fields[: bucket_of.elements]
-    if not all(map(can_be_hashed, fields)):
+    if not fields or not all(map(can_be_hashed, fields)):
         return None
     is_tuple = pa.types.is_struct(keys.type)
     end = END if is_tuple and isinstance(bucket_of, HashBuckets) else b""

@@ -33,6 +33,21 @@ def test_floats_have_the_buckets_of_their_encodings(keys: list[float], buckets: 
     assert found.tolist() == one_by_one(keys, buckets)
 
 
+TEXTS = st.text(max_size=8) | st.sampled_from(["", "a", "ab", "x" * 24])
+
+
+@given(st.lists(TEXTS), BUCKETS)
+def test_texts_of_any_lengths_have_the_buckets_of_their_encodings(keys: list[str], buckets: int) -> None:
+    found = bucket_rows(pa.array(keys, pa.string()), HashBuckets(buckets))
+    assert found.tolist() == one_by_one(keys, buckets)
+
+
+@given(st.lists(st.binary(max_size=8) | st.sampled_from([b"", b"x" * 24])), BUCKETS)
+def test_bytes_of_any_lengths_have_the_buckets_of_their_encodings(keys: list[bytes], buckets: int) -> None:
+    found = bucket_rows(pa.array(keys, pa.binary()), HashBuckets(buckets))
+    assert found.tolist() == one_by_one(keys, buckets)
+
+
 def test_an_int_and_an_equal_float_have_one_bucket() -> None:
     bucket_of = HashBuckets(256)
     ints, floats = pa.array(range(-500, 500)), pa.array(map(float, range(-500, 500)))
@@ -53,6 +68,7 @@ def test_a_slice_has_the_buckets_of_its_rows() -> None:
         pa.array([b"x" * 25]),
         pa.array([True]),
         pa.array([1], pa.int32()),
+        pa.array([{}, {}], pa.struct([])),
     ],
 )
 def test_other_keys_are_left_to_the_usual_way(keys: pa.Array) -> None:
