@@ -33,6 +33,7 @@ fails.
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -106,6 +107,13 @@ def told(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
 def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Have a text shown to people when all tests are done, whether this one passes or not."""
     return lambda text: record_property(TOLD, text)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_are_heeded() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and so would all that the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
