@@ -22,6 +22,16 @@ EQUALS: dict[str, dict[str, str]] = {
         "shifted: 0 -> -1 #2": "numbers from 1 on order as those from 0 on",
         "sort_fixed_width: 4 -> 5": "both ways give the same order",
     },
+    "columnar.text_numbers": {
+        "number_texts: 8 -> 7 #2": "numbers that are moved by fewer bits order alike",
+        "number_texts: 1 -> 2": "only texts of no bytes would move by that many, and their numbers are 0",
+        "number_texts: 1 -> 0": "only texts of no bytes would move by that many, and their numbers are 0",
+        "number_distinct: 0 -> 1": "any number is good for null",
+        "number_distinct: MOST_DISTINCT * len(column) -> MOST_DISTINCT + len(column)": "ranks order as the texts do, however many there are",
+        "number_distinct: np.arange(len(ranks), dtype=np.uint64) -> np.arange(len(ranks))": "the ranks are stored as what they go into",
+        "words: 0 -> -1": "of a text without bytes all bits are moved out in any case",
+        "words: 1 -> 2 #4": "both parts of the shift stay below 64 bits",
+    },
     "columnar.runs": {
         "write_frames: 1 -> 2": "as many rows as one wishes of one byte or none go into a frame",
         "merge_tables: 1 -> 0": "a table of one run is sorted already",
