@@ -162,7 +162,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 
 
 def is_of_operator(module: str) -> bool:
-    """Tell whether a module decides about jobs; the others are the runtime's."""
+    """Tell whether a module is the operator's; the others are the runtime's."""
     return module.startswith(("balance.", "policy.", "pods.", "runs."))
 
 

@@ -36,8 +36,13 @@ def wrap_line(line: str, width: int) -> str:
 
 def render_output(written: Mapping[str, Any]) -> str:
     """Return what an output or a step's output has, by the status: `1,042 records, 3.5 KiB`, `3 files`."""
-    counted = render_counts(written)
-    return f"{counted}, {render_bytes(written.get('bytes', 0))}" if written.get("records") else counted
+    return ", ".join(list_written(written).values())
+
+
+def list_written(written: Mapping[str, Any]) -> dict[str, str]:
+    """Return the same by the status's fields: `records` with the files, and `bytes` if there are records."""
+    size = {"bytes": render_bytes(written.get("bytes", 0))} if written.get("records") else {}
+    return {"records": render_counts(written), **size}
 
 
 def render_counts(written: Mapping[str, Any]) -> str:

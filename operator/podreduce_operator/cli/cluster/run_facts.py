@@ -11,6 +11,7 @@ from podreduce_operator.model.pipelines import PipelinePhase
 from podreduce_operator.policy.run_state import current_run_id, find_condition, is_condition_true, read_run_state
 
 __all__ = [
+    "FIRST_RUN",
     "SUPERSEDING",
     "Ending",
     "count_tasks",
@@ -32,6 +33,8 @@ PHASES = frozenset(map(str, (*Phase, *PipelinePhase)))
 """Reasons of conditions that say where the run stands, and not why it waits."""
 
 
+FIRST_RUN = "1"
+"""The default of `runId`."""
 SUPERSEDING = "Superseding"
 """The reason while the run in the status makes way for a new one."""
 
@@ -91,7 +94,7 @@ def find_ending(manifest: Mapping[str, Any]) -> Ending | None:
 
 def wanted_run_id(manifest: Mapping[str, Any]) -> str:
     """Return the `runId` in the spec, or its default."""
-    return str(spec_of(manifest).get("runId", "1"))
+    return str(spec_of(manifest).get("runId", FIRST_RUN))
 
 
 def is_wanted_run(manifest: Mapping[str, Any]) -> bool:

@@ -8,7 +8,14 @@ from podreduce_operator.cli.cluster.changes import next_run_id
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.kinds import JOB, Reference
 from podreduce_operator.cli.cluster.place import Place
-from podreduce_operator.cli.cluster.run_facts import find_ending, is_wanted_run, spec_of, status_of, wanted_run_id
+from podreduce_operator.cli.cluster.run_facts import (
+    FIRST_RUN,
+    find_ending,
+    is_wanted_run,
+    spec_of,
+    status_of,
+    wanted_run_id,
+)
 from podreduce_operator.cli.cluster.waiting import describe_with_tasks, wait_for_one
 from podreduce_operator.cli.terminal import complain
 from podreduce_operator.digests.pinned_digests import digest_pinned
@@ -19,9 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["apply_job", "describe_applied"]
 
 Json = dict[str, Any]
-
-FIRST_RUN = "1"
-"""The default of `runId`."""
 
 
 async def apply_job(connection: "Connection", documents: Sequence[Json], *, waits: bool) -> CommandExit:

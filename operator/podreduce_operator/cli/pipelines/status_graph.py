@@ -8,7 +8,6 @@ from podreduce_operator.api.pipeline_spec import PipelineSpec
 from podreduce_operator.cli.pipelines.graph import Known, StepGraph, build_graph
 from podreduce_operator.cli.pipelines.live_list import STATES
 from podreduce_operator.cli.pipelines.step_words import list_facts, render_state
-from podreduce_operator.cli.wording import render_counts
 
 __all__ = ["describe_last", "graph_of_status"]
 
@@ -39,9 +38,10 @@ def word_of(step: Mapping[str, Any] | None) -> str:
 
 def iter_notes(step: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines about a step: its progress; its size and time; the run that made it; why it failed."""
-    facts, measured = list_facts(step), measure(step)
+    facts = list_facts(step)
     if "progress" in step:
         yield step["progress"]
+    measured = measure(facts)
     if measured:
         yield measured
     yield from (facts[name] for name in ("run", "message") if name in facts)
@@ -49,12 +49,11 @@ def iter_notes(step: Mapping[str, Any]) -> Iterator[str]:
 
 def describe_last(step: Mapping[str, Any]) -> list[str]:
     """Return what became of a step in the last run, such as `last run: complete, 12 records`, and why it failed."""
-    measured = measure(step) if step["state"] == "Complete" else ""
+    measured = measure(list_facts(step)) if step["state"] == "Complete" else ""
     told = f"last run: {render_state(step)}"
     return [f"{told}, {measured}" if measured else told, *([step["message"]] if step["state"] == "Failed" else [])]
 
 
-def measure(step: Mapping[str, Any]) -> str:
-    """Return what a step has written, without its size, and the time that it took."""
-    written = [render_counts(step)] if "records" in step else []
-    return ", ".join(written + [text for name, text in list_facts(step).items() if name == "seconds"])
+def measure(facts: Mapping[str, str]) -> str:
+    """Return what a step has written, without its size, and its time."""
+    return ", ".join(facts[name] for name in ("records", "seconds") if name in facts)

@@ -6,14 +6,14 @@ from typing import Any
 from podreduce.contract.task import TaskType
 from podreduce.contract.texts import render_count
 from podreduce_operator.cli.progress import RunProgress, TasksShown
-from podreduce_operator.cli.wording import render_bytes, render_output, render_seconds
+from podreduce_operator.cli.wording import list_written, render_bytes, render_seconds
 
 __all__ = ["describe_loop", "describe_step", "describe_tasks", "measure", "render_state"]
 
 
 STATES = {"NotReached": "not reached", "LimitReached": "limit reached"}
 """The words for the states that are not just written small."""
-FACTS = {"Complete": ("output", "seconds"), "Reused": ("run",), "Failed": ("message",)}
+FACTS = {"Complete": ("records", "bytes", "seconds"), "Reused": ("run",), "Failed": ("message",)}
 """What a line in columns says of a step, by its state: it has room for the main thing alone."""
 
 
@@ -33,7 +33,7 @@ def list_facts(step: Mapping[str, Any]) -> dict[str, str]:
     """Return what the status says of a step, by its fields."""
     facts: dict[str, str] = {}
     if "records" in step:
-        facts["output"] = render_output(step)
+        facts |= list_written(step)
     if step["state"] == "Complete" and "seconds" in step:
         facts["seconds"] = render_seconds(step["seconds"])
     if "run" in step:

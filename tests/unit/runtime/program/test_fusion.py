@@ -222,12 +222,16 @@ class Job:
 """
 
 
+def make_buffer(kind: str | None, scratch: Path, budget_bytes: int = PLENTY) -> MapOutputBuffer:
+    return MapOutputBuffer(
+        buckets=1, bucket_of=lambda _: 0, aggregation=kind, budget_bytes=budget_bytes, scratch_directory=str(scratch)
+    )
+
+
 def run(body: str, kind: str | None, *, fused: bool, scratch: Path, budget_bytes: int = PLENTY) -> Any:
     """The groups, or the error, of the lines through a map_func."""
     program = load_program(Program(source=source_of(body)), name="job")
-    buffer = MapOutputBuffer(
-        buckets=1, bucket_of=lambda _: 0, aggregation=kind, budget_bytes=budget_bytes, scratch_directory=str(scratch)
-    )
+    buffer = make_buffer(kind, scratch, budget_bytes)
     made = fuse(program.map_func, buffer.store.add, buffer.store, is_text=True)
     try:
         feed = made.map_func if fused and made else drain(program.map_func, buffer)
@@ -370,9 +374,7 @@ def test_without_a_store_too_a_starred_pair_is_drained(body: str) -> None:
 @pytest.mark.parametrize("kind", [None, "sum"], ids=str)
 def test_what_the_store_refuses_is_shown_at_its_yield(kind: str | None, tmp_path: Path) -> None:
     source = source_of("first = value\nyield first, 1\nsecond = [set()]\nyield first, second")
-    buffer = MapOutputBuffer(
-        buckets=1, bucket_of=lambda _: 0, aggregation=kind, budget_bytes=PLENTY, scratch_directory=str(tmp_path)
-    )
+    buffer = make_buffer(kind, tmp_path)
     made = fuse(load_program(Program(source=source), name="job").map_func, buffer.store.add, buffer.store, is_text=True)
     assert made
     with pytest.raises((AggregationError, UnsupportedTypeError)) as caught:
@@ -387,7 +389,7 @@ def test_a_tuple_of_str_and_int_is_a_key(tmp_path: Path) -> None:
 
 
 def make(map_func: Any) -> Fused | None:
-    buffer = MapOutputBuffer(buckets=1, bucket_of=lambda _: 0, budget_bytes=PLENTY, scratch_directory="/tmp")  # noqa: S108
+    buffer = make_buffer(None, Path("/tmp"))  # noqa: S108
     return fuse(map_func, buffer.store.add, buffer.store, is_text=True)
 
 
@@ -414,9 +416,7 @@ def test_values_of_fused_pairs_count_as_much_memory_as_those_of_others(value: st
     spills = []
     for is_fused in (True, False):
         program = load_program(Program(source=source_of(f"yield 'same', {value}")), name="job")
-        buffer = MapOutputBuffer(
-            buckets=1, bucket_of=lambda _: 0, aggregation=None, budget_bytes=100_000, scratch_directory=str(tmp_path)
-        )
+        buffer = make_buffer(None, tmp_path, 100_000)
         made = fuse(program.map_func, buffer.store.add, buffer.store, is_text=True)
         assert made
         feed = made.map_func if is_fused else drain(program.map_func, buffer)
