@@ -10,7 +10,7 @@ from podreduce_operator.api.crd import API_VERSION, KIND, load_crd
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, open_cluster
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.model.pods import PodRequest, PodView
+from podreduce_operator.model.pods import PodPhase, PodRequest, PodView
 from podreduce_operator.pods.pod_manifest import PodDefaults
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
@@ -74,9 +74,11 @@ class KubernetesWorld:
         return make_pod_request(self.job, task, ordinal=ordinal, run_hash=run_hash, run_uri="s3://nowhere/", **spec)
 
     async def running(self, request: PodRequest) -> PodView:
-        """Create the pod and wait until its container runs."""
+        """Create the pod and wait until its container runs and its status says so: the log is there before it."""
         await self.cluster.create_pod(request)
         await eventually(lambda: self.cluster.read_log_tail(self.job, request.name, 1))
+        started = {PodPhase.RUNNING, PodPhase.SUCCEEDED, PodPhase.FAILED}
+        await self.until_pods(lambda pods: any(it.name == request.name and it.phase in started for it in pods))
         return await self.pod(request.name)
 
     async def kill(self, pod: PodView) -> None:
