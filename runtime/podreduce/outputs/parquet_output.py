@@ -95,12 +95,13 @@ class ParquetBody:
     def finish(self) -> None:
         """Write the remaining rows, and the footer. A part without records has null columns."""
         self._convert()
-        if self._schema is None:
+        self._write_group()
+        if self._writer is None:
             import pyarrow as pa  # noqa: PLC0415 - slow to import; only this format needs it
 
-            self._schema = pa.schema([("key", pa.null()), ("value", pa.null())])
-        self._write_group()
-        self._open_writer().close()
+            self._open_writer(pa.table({"key": pa.nulls(0), "value": pa.nulls(0)})).close()
+        else:
+            self._writer.close()
 
     def _convert(self) -> None:
         """Convert the collected records to a batch."""
@@ -162,18 +163,22 @@ class ParquetBody:
 
         table = pa.Table.from_batches(self._group, self._schema)
         try:
-            self._open_writer().write_table(table, row_group_size=max(table.num_rows, 1))
+            self._open_writer(table).write_table(table, row_group_size=max(table.num_rows, 1))
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
             raise ProgramError(
                 f"columns {one_line(table.schema)} cannot be written as Parquet ({error}): cast them to other types"
             ) from None
         self._group, self._group_bytes = [], 0
 
-    def _open_writer(self) -> "pq.ParquetWriter":
+    def _open_writer(self, first: "pa.Table") -> "pq.ParquetWriter":
+        """Return the writer; if there is none yet, one for rows like the first ones."""
         if self._writer is None:
             from pyarrow import parquet as pq  # noqa: PLC0415 - slow to import; only this format needs it
 
-            self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
+            from podreduce.outputs.parquet_dictionaries import dictionary_paths  # noqa: PLC0415 - likewise
+
+            paths = dictionary_paths(first)
+            self._writer = pq.ParquetWriter(self._file, first.schema, compression="zstd", use_dictionary=paths)
         return self._writer
 
 
