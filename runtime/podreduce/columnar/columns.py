@@ -186,7 +186,7 @@ def unify_schemas(schemas: list[pa.Schema], member: str) -> pa.Schema:
     names = key_names(schemas[0])
     try:
         schema = pa.unify_schemas(list(map(flat_schema, schemas)), promote_options="permissive")
-        return nested_table(schema.empty_table(), names).schema
+        return nested_table(pa.Table.from_batches([], schema), names).schema
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise columns_mismatch(member, schemas, error) from error
 

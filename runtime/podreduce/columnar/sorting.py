@@ -100,7 +100,7 @@ class ColumnSorter:
         """Return a table with the common types of all tables taken."""
         if table.schema == self._schema or self._schema is None:
             return table
-        return unify_tables([self._schema.empty_table(), table], self._member)
+        return unify_tables([pa.Table.from_batches([], self._schema), table], self._member)
 
     def _sort_held(self) -> Iterator[tuple[int, pa.Table]]:
         """Yield the held rows, sorted, and forget them."""

@@ -80,7 +80,7 @@ def fit(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
     if table.schema == schema:
         return table
     try:
-        return pa.concat_tables([schema.empty_table(), table], promote_options="permissive")
+        return pa.concat_tables([pa.Table.from_batches([], schema), table], promote_options="permissive")
     except pa.ArrowException as error:
         raise no_table(error) from error
 
