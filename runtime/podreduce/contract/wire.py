@@ -17,6 +17,7 @@ __all__ = [
     "digest_bytes",
     "encode",
     "encode_readable",
+    "learn_records",
 ]
 
 SCHEMA_VERSION = 1
@@ -101,6 +102,14 @@ def decode_json(data: bytes | str, kind: type[S]) -> S:
         return msgspec.json.decode(data, type=kind)
     except (UnicodeError, RecursionError) as error:
         raise msgspec.DecodeError(f"this is no JSON that can be read ({type(error).__name__})") from error
+
+
+def learn_records() -> None:
+    """Let msgspec look at the fields of all imported records now, and not each process at its first decode."""
+    kinds = list(Wire.__subclasses__())
+    for kind in kinds:  # it grows
+        msgspec.json.Decoder(kind)
+        kinds += kind.__subclasses__()
 
 
 def read_version(data: bytes) -> int:
