@@ -6,6 +6,14 @@ Rule: "the tests do not reach it" is no reason.
 __all__ = ["EQUALS"]
 
 EQUALS: dict[str, dict[str, str]] = {
+    "outputs.line_formats": {
+        "json_lines: not ALIKE.issuperset(map(type, values)) and (not are_flat_arrays(values)) -> not ALIKE.issuperset(map(type, values)) or not are_flat_arrays(values)": "what is not written together is written one by one, to the same bytes",
+        "json_lines: not ALIKE.issuperset(map(type, values)) and (not are_flat_arrays(values)) -> not are_flat_arrays(values)": "what is not written together is written one by one, to the same bytes",
+        "json_lines: return encode_json_lines([{'key': key, 'value': value} for key, value in pairs]) -> return None": "what is not written together is written one by one, to the same bytes",
+        "fixed_lines: zip(*pairs, strict=True) -> zip(*pairs)": "every pair is of two",
+        "fixed_lines: True -> False": "every pair is of two",
+        "fixed_lines: return b''.join(chain.from_iterable(pairs)) -> return None": "what is not written together is written one by one, to the same bytes",
+    },
     "columnar.key_crcs": {
         "encode_numbers: 1 -> 2": "numpy takes any number below 0 for as many as there are",
         "crc_table: np.arange(256, dtype=np.uint32) -> np.arange(256)": "wider numbers hold the same",
@@ -225,6 +233,10 @@ EQUALS: dict[str, dict[str, str]] = {
         "read_places: 0 -> -1": "no frame is before the first place either way",
         "read_places: 0 -> 1 #2": "the first frame is in a place, which says its last bucket",
         "read_places: 0 -> -1 #2": "the first frame is in a place, which says its last bucket",
+    },
+    "program.fusion": {
+        "is_fusible: yields > 0 and sum(map(is_pair_statement, nodes)) == yields and (not any(map(is_guarded_yield, nodes))) and (not definition.decorator_list) and (not source.function.__code__.co_freevars) and (not arguments.posonlyargs) and (len(arguments.args) >= 3) and (not looks_at_itself(source)) -> yields > 0 and (not any(map(is_guarded_yield, nodes))) and (not definition.decorator_list) and (not source.function.__code__.co_freevars) and (not arguments.posonlyargs) and (len(arguments.args) >= 3) and (not looks_at_itself(source))": "a yield that stays makes a generator of the function, which is not taken",
+        "build: 0 -> -1 #2": "the factory is the only statement",
     },
     "program.yield_rewriting": {
         "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> not isinstance(key, ast.Constant)": "a name more changes no pair: the key is evaluated first in any case",

@@ -131,7 +131,7 @@ def find_decimal_type(numbers: Sequence[Decimal]) -> "pa.DataType":
     if not all(number.is_finite() for number in numbers):
         raise UnwritableError("a column cannot hold a Decimal that is NaN or infinite: yield None, or str(value)")
     scale = max([0, *[-int(number.as_tuple().exponent) for number in numbers]])
-    digits = scale + max([0, *[number.adjusted() + 1 for number in numbers if number]])
+    digits = scale + max([0, *[number.adjusted() + 1 for number in numbers]])
     if digits > MAX_DECIMAL_DIGITS:
         raise UnwritableError(f"a column holds Decimals of at most {MAX_DECIMAL_DIGITS} digits: yield str(value)")
     return pa.decimal128(SMALL_DECIMAL_DIGITS, scale) if digits <= SMALL_DECIMAL_DIGITS else pa.decimal256(76, scale)

@@ -159,21 +159,14 @@ def names_of(definition: ast.FunctionDef) -> Iterator[str]:
                 yield from (each for each in fields if isinstance(each, str))
 
 
-def own_nodes(definition: ast.FunctionDef) -> list[ast.AST]:
-    """Return the nodes of a function that run in its own frame: of inner functions everything but their bodies."""
-    found: list[ast.AST] = []
+def own_nodes(definition: ast.FunctionDef) -> Iterator[ast.AST]:
+    """Yield the nodes of a function; of what is defined within it only that it is there."""
     waiting: list[ast.AST] = list(definition.body)
     while waiting:
         node = waiting.pop()
-        found.append(node)
-        inner = node.body if isinstance(node, SCOPES) else ()
-        waiting.extend(child for child in ast.iter_child_nodes(node) if child is not inner and not is_in(child, inner))
-    return found
-
-
-def is_in(node: ast.AST, body: object) -> bool:
-    """Tell whether `node` is one of the statements of `body`."""
-    return isinstance(body, list) and any(node is each for each in body)
+        yield node
+        if not isinstance(node, SCOPES):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def build(source: FunctionSource, handles: Mapping[str, object]) -> tuple[FunctionType, Callable[[], int]]:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from podreduce.contract.errors import InternalError, ProgramError
@@ -267,6 +268,9 @@ def test_how_a_field_of_csv_is_written(field: Any, text: str) -> None:
         (("url", "key"), "k", {"url": "u"}, "url,key\nu,k\n"),
         (("url", "n"), "k", {"n": 1}, "url,n\n,1\n"),
         (("key",), "k", {"key": "its own"}, "key\nits own\n"),
+        ((), np.str_("k"), np.str_("a,b"), 'k,"a,b"\n'),
+        ((), (), (np.str_(),), '""\n'),
+        ((), (), (None,), '""\n'),
     ],
 )
 def test_a_row_is_the_fields_of_key_and_value(columns: tuple[str, ...], key: Any, value: Any, row: str) -> None:
@@ -301,11 +305,39 @@ def test_what_a_format_has_no_place_for_is_the_programs_error(
             written_part(output_format, write, **options)
 
 
-def test_fixed_length_is_the_bytes_of_key_and_value() -> None:
-    pairs = [(b"ab", b"1"), (b"", b"cd2")]
-    for write in (lambda part: part.write_all(pairs), lambda part: [part.write(*pair) for pair in pairs]):
-        assert written_part("FixedLength", write, record_length=3) == b"ab1cd2"
-    for write in (lambda part: part.write_all([*pairs, (b"x", b"")]), lambda part: part.write(b"x", b"")):
+def fixed_oracle(record_length: int | None, pairs: list[tuple[Any, Any]]) -> bytes | str:
+    written = b""
+    for key, value in pairs:
+        if not isinstance(key, bytes) or not isinstance(value, bytes):
+            return "bytes"
+        if record_length is not None and len(key + value) != record_length:
+            return f"{len(key + value)} byte"
+        written += key + value
+    return written
+
+
+FIXED_FIELDS = st.binary(max_size=2) | st.binary(max_size=2).map(np.bytes_)
+
+
+@given(
+    pairs=st.lists(st.tuples(FIXED_FIELDS, FIXED_FIELDS), max_size=3)
+    | st.lists(st.tuples(FIXED_FIELDS | st.just("a"), FIXED_FIELDS | st.just(1)), max_size=3),
+    record_length=st.none() | st.integers(0, 3),
+)
+@example(pairs=[(b"a", np.bytes_(b"b"))], record_length=2)
+@example(pairs=[(b"a", b"b"), (b"c", b"")], record_length=None)
+def test_fixed_length_is_the_bytes_of_key_and_value(pairs: list[tuple[Any, Any]], record_length: int | None) -> None:
+    expected = fixed_oracle(record_length, pairs)
+    for write in (write_one_by_one, write_at_once):
+        if isinstance(expected, bytes):
+            assert written_part("FixedLength", partial(write, pairs=pairs), record_length=record_length) == expected
+        else:
+            with pytest.raises(ProgramError, match=expected):
+                written_part("FixedLength", partial(write, pairs=pairs), record_length=record_length)
+
+
+def test_a_record_of_another_length_is_named() -> None:
+    for write in (lambda part: part.write_all([(b"ab", b"1"), (b"x", b"")]), lambda part: part.write(b"x", b"")):
         with pytest.raises(ProgramError, match=r"key b'x' .* 1 byte together, but output.recordLength is 3"):
             written_part("FixedLength", write, record_length=3)
 

@@ -180,6 +180,12 @@ for pair in super().__init__() or []:
     yield pair, 1
 yield value, 1
 """,
+    "it looks at itself by another name": "names = caller_names()\nyield value, len(names)",
+    "a yield in what a function within has as default": """
+def within(given=(yield 'default', 1)):
+    pass
+yield value, 1
+""",
     "our names": "_podreduce_x = 1\nyield value, _podreduce_x",
     "no pair": "if value == 'never': yield 1, 2, 3\nyield value, 1",
 }
@@ -209,6 +215,8 @@ yield [][0], (
 def source_of(body: str, members: str = "") -> str:
     indented = "\n".join(f"        {line}" for line in body.strip().splitlines())
     return f"""
+caller_names = locals
+
 def from_list(items):
     return items[0]
 
@@ -321,9 +329,10 @@ def test_other_members_do_not_matter(members: str, *, reason: bool) -> None:
         "@functools.cache\n    def map_func(self, key, value):\n        yield key, value",
         "map_func = make()",
         "def map_func(self, *record):\n        yield record[0], 1",
+        "def map_func(self, key, *values):\n        yield key, 1",
         "map_func = functools.partialmethod(free, 1)",
     ],
-    ids=["lambda", "decorated", "closure", "star", "partial"],
+    ids=["lambda", "decorated", "closure", "star", "values", "partial"],
 )
 def test_what_is_no_plain_method_is_drained(definition: str) -> None:
     source = f"""
