@@ -14,6 +14,10 @@ EQUALS: dict[str, dict[str, str]] = {
         "fixed_lines: True -> False": "every pair is of two",
         "fixed_lines: return b''.join(chain.from_iterable(pairs)) -> return None": "what is not written together is written one by one, to the same bytes",
     },
+    "columnar.aggregation": {
+        "could_overflow: max(abs(bounds['min']), abs(bounds['max'])) * len(values) > MAX_EXACT_SUM -> max(abs(bounds['min']), abs(bounds['max'])) * len(values) >= MAX_EXACT_SUM": "decimals have the same sum",
+        "python_values: 0 -> -1": "a column has one type",
+    },
     "columnar.key_crcs": {
         "encode_numbers: 1 -> 2": "numpy takes any number below 0 for as many as there are",
         "crc_table: np.arange(256, dtype=np.uint32) -> np.arange(256)": "wider numbers hold the same",

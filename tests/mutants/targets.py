@@ -51,7 +51,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "columnar.key_crcs": ("runtime/columnar/key_crcs", "runtime/columnar/key_columns"),
     "columnar.number_crcs": ("runtime/columnar/key_crcs", "runtime/columnar/row_order"),
-    "columnar.aggregation": ("runtime/task/column_aggregation",),
+    "columnar.aggregation": ("runtime/columnar/aggregation", "runtime/task/column_aggregation"),
     "encoding.heavy_keys": ("runtime/encoding/heavy_keys",),
     # what encodes
     "encoding.keys": (
@@ -64,6 +64,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "encoding.codec": ("runtime/encoding/codec", "runtime/encoding/encoded_together"),
     "columnar.value_columns": (
+        "runtime/columnar/value_columns",
         "runtime/encoding/pair_frames",
         "runtime/inputs/pairs",
         "runtime/outputs/parquet_output",
@@ -120,6 +121,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     # what publishes
     "runs.commit_output": ("operator/runs/commit_output",),
     "runs.publishing": ("operator/runs/publishing", "operator/runs/commit_output"),
+    "outputs.parquet_dictionaries": ("runtime/outputs/parquet_dictionaries",),
     "outputs.line_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
     "outputs.line_formats": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
     "outputs.csv_fields": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
