@@ -32,7 +32,7 @@ class KeyIndex:
         Only the first and the last entry may have keys outside the range. The first key of an entry may have begun in
         the entry before, so that one is included.
         """
-        if key_range.is_empty or not self.keys:
+        if key_range.is_empty:
             return 0, 0
         start, end = key_range.slice(self.keys)
         return min(max(start - 1, 0), end), end
