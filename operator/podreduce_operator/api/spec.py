@@ -367,9 +367,10 @@ def spec_changed(pinned: Mapping[str, Any], current: Mapping[str, Any]) -> tuple
 
 def iter_differences(path: str, left: Any, right: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
     """Yield the paths of the innermost fields that differ. Lists are compared as a whole."""
+    if left == right:
+        return
     if not (isinstance(left, Mapping) and isinstance(right, Mapping)):
-        if left != right:
-            yield path
+        yield path
         return
     for name in sorted({*left, *right}):
         yield from iter_differences(f"{path}.{name}", left.get(name), right.get(name))

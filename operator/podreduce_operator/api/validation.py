@@ -4,8 +4,10 @@ Rule: pure. The order is the API server's: unknown fields, defaults, schema, and
 Rules whose message starts with `CLUSTER_ONLY` are skipped, because a local run also takes paths and file:// URIs.
 """
 
+import sys
 from collections.abc import Container, Iterator, Mapping
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES, ResourceNames
@@ -158,6 +160,7 @@ def rule_holds(rule: str, value: Any) -> bool:  # noqa: ANN401 - any JSON value
 @cache
 def compile_rule(rule: str) -> "cel.Program":
     """Return the rule's program."""
-    import cel  # noqa: PLC0415 - an extra's, and slow to import
+    sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))  # it is slow to load, and not used
+    import cel  # noqa: PLC0415 - an extra's
 
     return cel.compile(rule)
