@@ -214,6 +214,11 @@ EQUALS: dict[str, dict[str, str]] = {
         "visit_Name: ast.Name(id='_', ctx=node.ctx) -> ast.Name(id='_')": "it is only unparsed, which does not look at the context",
         "visit_Name: ast.Name(id='VALUES', ctx=node.ctx) -> ast.Name(id='VALUES')": "it is only unparsed, which does not look at the context",
     },
+    "balance.bucket_packing": {
+        "is_even: return False -> return None": "it is only asked whether it is true",
+        "fair_share: break -> continue": "a smaller bucket is no larger than the mean either",
+        "place_longest_first: 0 -> -1": "only the order of the totals matters",
+    },
     "balance.even_cuts": {
         "choose_cuts: not whole or shards == 1 -> not whole": "a single shard is from the start to the end in any way",
         "link_positions: 0 -> 1": "the first position ends no shard: nothing is read of it",

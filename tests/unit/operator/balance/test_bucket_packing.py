@@ -1,5 +1,6 @@
 """The hash is stable and even; the packing uses every bucket once and beats hash mod R."""
 
+import hashlib
 import random
 from collections import Counter
 from itertools import product
@@ -212,6 +213,23 @@ def test_as_many_partitions_are_chosen_as_equal_buckets_make_even(buckets: int, 
 @pytest.mark.parametrize(("filled", "wanted", "chosen"), [(16, 3, 3), (2, 3, 2), (1, 16, 1)])
 def test_a_few_partitions_are_as_many_as_keep_the_cores_busy(filled: int, wanted: int, chosen: int) -> None:
     assert len(choose_packing([MIB] * filled + [0] * 256, wanted)) == chosen
+
+
+def draw_sizes(rng: random.Random) -> list[int]:
+    """Draw buckets of one of the kinds that jobs have: even, skewed, all alike, mostly empty, with a few heavy ones."""
+    buckets = rng.choice([0, 1, 7, 16, 48, 160, 256])
+    even = [rng.randrange(900, 1100) for _ in range(buckets)]
+    heavy = [size * rng.choice([1] * 30 + [40, 400]) for size in even]
+    sparse = [size * (rng.random() < 0.2) for size in even]
+    return rng.choice([even, skewed_sizes(rng, buckets), [1000] * buckets, sparse, heavy, [size % 3 for size in even]])
+
+
+def test_packings_are_the_same_in_every_release() -> None:
+    rng, found = random.Random(11), hashlib.sha256()  # noqa: S311 - a seeded case
+    for _ in range(400):
+        sizes, wanted = draw_sizes(rng), rng.choice([1, 2, 3, 5, 16, MOST_SMALL_PARTITIONS, 33, 47, 64, 100])
+        found.update(repr([choose_packing(sizes, wanted), pack_buckets(sizes, wanted)]).encode())
+    assert found.hexdigest() == "8ff7986e3c728ff24b1de5fff8edf567a662fcac2d1d9c42e8113c4922037dda"
 
 
 def test_empty_buckets_are_spread() -> None:
