@@ -220,6 +220,10 @@ EQUALS: dict[str, dict[str, str]] = {
         "place_longest_first: 0 -> -1": "only the order of the totals matters",
     },
     "balance.even_cuts": {
+        "search_cuts: 2 * high + 1 -> 2 * high - 1": "at that price there are no more than the wanted shards either: each of them must hold a mean",
+        "search_cuts: 1 -> 0 #6": "joining a path of the wanted number with another of the same price costs no more",
+        "search_cuts: 1 -> 2 #7": "joining a path of the wanted number with another of the same price costs no more",
+        "trace_path: zip(links.above, links.below, links.excess, links.excess_alone, strict=True) -> zip(links.above, links.below, links.excess, links.excess_alone)": "the lists are of one length",
         "choose_cuts: not whole or shards == 1 -> not whole": "a single shard is from the start to the end in any way",
         "link_positions: 0 -> 1": "the first position ends no shard: nothing is read of it",
         "link_positions: 0 -> -1": "the first position ends no shard: nothing is read of it",
