@@ -6,6 +6,9 @@ Rule: "the tests do not reach it" is no reason.
 __all__ = ["EQUALS"]
 
 EQUALS: dict[str, dict[str, str]] = {
+    "outputs.line_output": {
+        "_write_together: return False -> return None": "it is only asked whether it is true",
+    },
     "outputs.line_formats": {
         "json_lines: not ALIKE.issuperset(map(type, values)) and (not are_flat_arrays(values)) -> not ALIKE.issuperset(map(type, values)) or not are_flat_arrays(values)": "what is not written together is written one by one, to the same bytes",
         "json_lines: not ALIKE.issuperset(map(type, values)) and (not are_flat_arrays(values)) -> not are_flat_arrays(values)": "what is not written together is written one by one, to the same bytes",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -26,6 +27,7 @@ from podreduce.outputs.compression import COMPRESSIONS
 from podreduce.outputs.csv_fields import csv_field
 from podreduce.outputs.fields import json_text, text_field
 from podreduce.outputs.line_formats import LINE_FORMATS, text_line
+from podreduce.outputs.line_output import FLUSH_BYTES, LineBody
 from podreduce.storage import ObjectStore, StagedUpload, open_store
 from tests.support import line_oracle
 from tests.support.pairs_oracle import read_pairs
@@ -385,6 +387,20 @@ DECOMPRESS = {
     "Bzip2": bz2.decompress,
     "Zstd": lambda data: pa.input_stream(pa.BufferReader(data), compression="zstd").read(),
 }
+
+
+@pytest.mark.parametrize("size", [10, 70_000, 300_000])
+def test_lines_wait_until_they_make_a_block(size: int) -> None:
+    sent: list[bytes] = []
+    body = LineBody(SimpleNamespace(write=sent.append), LINE_FORMATS["Text"]((), None))
+    for number in range(1, 3 * FLUSH_BYTES // size + 5):
+        body.write("", "v" * (size - 2))
+        waiting = number * size - sum(map(len, sent))
+        assert 0 <= waiting < FLUSH_BYTES
+        assert body.records == number
+    assert all(len(block) >= FLUSH_BYTES for block in sent)
+    body.finish()
+    assert sum(map(len, sent)) == number * size
 
 
 @pytest.mark.parametrize("records", [0, 1, 300_000])
