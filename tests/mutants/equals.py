@@ -6,6 +6,18 @@ Rule: "the tests do not reach it" is no reason.
 __all__ = ["EQUALS"]
 
 EQUALS: dict[str, dict[str, str]] = {
+    "rows.reduce_input": {
+        "add_blob: full or frame.ends_segment -> frame.ends_segment": "a run that was spilled has no frames left, so it is held anew",
+    },
+    "inputs.csv_rows": {
+        "filled_offsets: zip(line_offsets(block)[skip:], lines[skip:], strict=False) -> zip(line_offsets(block)[skip:], lines[skip:])": "that is its default",
+        "to_arrow: data.find(NEWLINE) + 1 or len(data) -> data.find(NEWLINE) + 1 and len(data)": "of no bytes Arrow reads nothing at once, so the rows are read one by one",
+    },
+    "inputs.json_lines": {
+        "read_bytes: errors == 'strict' or block.data.isascii() -> errors == 'strict'": "ASCII is decoded and encoded to itself",
+        "to_batch: columns or open_columns(block, uri, options) -> columns and open_columns(block, uri, options)": "columns that are opened again are the same, and only who asked for columns asks for a batch",
+        "to_batch: columns or open_columns(block, uri, options) -> open_columns(block, uri, options)": "columns that are opened again are the same",
+    },
     "outputs.line_output": {
         "_write_together: return False -> return None": "it is only asked whether it is true",
     },

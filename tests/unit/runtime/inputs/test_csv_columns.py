@@ -140,6 +140,13 @@ SEPARATORS = ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"
 
 
 @pytest.mark.parametrize("multiline", [False, True], ids=["lines", "multiline"])
+@pytest.mark.parametrize("arrow", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n"], ids=repr)
+def test_a_header_alone_is_no_row(end: bytes, *, arrow: bool, multiline: bool) -> None:
+    assert read(b"x,y" + end, arrow=arrow, csv_header=True, csv_multiline=multiline) == ([], [])
+
+
+@pytest.mark.parametrize("multiline", [False, True], ids=["lines", "multiline"])
 @pytest.mark.parametrize("sign", SEPARATORS, ids=ascii)
 def test_a_row_ends_at_lf_and_crlf_alone(sign: str, *, multiline: bool) -> None:
     data = f"1,x{sign}y\r\n2,{sign}\n".encode()
