@@ -4,7 +4,7 @@ Rule: pure; knows no field of any resource. Source: Kubernetes' documentation of
 ("Defaulting", "Defaulting and nullable", "Field pruning", "Validation rules").
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,15 +155,19 @@ def iter_rule_problems(
     schema: Schema,
     value: Any,  # noqa: ANN401 - any JSON value
     path: str,
-    holds: Callable[[str, Any], bool],
+    hold: Callable[[Sequence[str], Any], Iterable[bool]],
     applies: Callable[[Mapping[str, str]], bool],
 ) -> Iterator[FieldProblem]:
-    """Yield a problem for each CEL rule that `applies` and does not hold for its value."""
-    for rule in schema.get(RULES, ()):
-        if applies(rule) and not holds(rule["rule"], value):
-            yield FieldProblem(path=path, message=rule["message"])
+    """Yield a problem for each CEL rule that `applies` and does not hold for its value.
+
+    `hold` is given all rules of a value at once, and tells of each whether it holds.
+    """
+    rules = [rule for rule in schema.get(RULES, ()) if applies(rule)]
+    if rules:
+        held = zip(rules, hold([rule["rule"] for rule in rules], value), strict=True)
+        yield from (FieldProblem(path=path, message=rule["message"]) for rule, holds in held if not holds)
     for child, item, child_path in child_schemas(schema, value, path):
-        yield from iter_rule_problems(child, item, child_path, holds, applies)
+        yield from iter_rule_problems(child, item, child_path, hold, applies)
 
 
 def as_json_schema(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,10 @@ Rules whose message starts with `CLUSTER_ONLY` are skipped, because a local run 
 """
 
 import sys
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES, ResourceNames
 from podreduce_operator.api.crd import schema_of as schema_of_kind
@@ -24,6 +24,7 @@ from podreduce_operator.api.validation_messages import explain_error, explain_un
 
 if TYPE_CHECKING:
     import cel
+    from jsonschema import Draft4Validator
 
 __all__ = [
     "CLUSTER_ONLY",
@@ -110,7 +111,7 @@ def find_schema_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ..
     """Return the unknown fields of a manifest that has its defaults, and the fields of a wrong type."""
     schema = schema_of(defaulted)
     unknown = [explain_unknown(*field) for field in iter_unknown_fields(schema, defaulted, "")]
-    of_schema = [*iter_schema_problems(schema, defaulted), *iter_duplicates(schema, defaulted, "")]
+    of_schema = [*iter_schema_problems(defaulted), *iter_duplicates(schema, defaulted, "")]
     return tuple(dict.fromkeys([*unknown, *of_schema]))
 
 
@@ -120,29 +121,47 @@ def find_rule_problems(defaulted: Mapping[str, Any], known: Container[str] = ())
     def applies(rule: Mapping[str, str]) -> bool:
         return applies_locally(rule) and rule["rule"] not in known
 
-    return tuple(iter_rule_problems(schema_of(defaulted), defaulted, "", rule_holds, applies))
+    return tuple(iter_rule_problems(schema_of(defaulted), defaulted, "", rules_hold, applies))
+
+
+class Kind(NamedTuple):
+    """What a manifest is checked as: a resource, whose name a person chooses if it `needs_name`."""
+
+    names: ResourceNames
+    needs_name: bool
 
 
 def schema_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the schema for this manifest. What is no other kind is checked as a job."""
+    """Return the schema for this manifest."""
+    return local_schema(kind_of(manifest))
+
+
+def kind_of(manifest: Mapping[str, Any]) -> Kind:
+    """Return the kind of this manifest. What is no other kind is checked as a job."""
     metadata = manifest.get("metadata")
     needs_name = not (isinstance(metadata, Mapping) and metadata.get("generateName"))
     names = next((each for each in (PIPELINES, SCHEDULES) if manifest.get("kind") == each.kind), JOBS)
-    return local_schema(names, needs_name=needs_name)
+    return Kind(names, needs_name)
 
 
 @cache
-def local_schema(names: ResourceNames = JOBS, *, needs_name: bool = True) -> Mapping[str, Any]:
+def local_schema(kind: Kind) -> Mapping[str, Any]:
     """Return the CRD's schema with a schema for `metadata`."""
-    schema, metadata = schema_of_kind(names), METADATA_SCHEMA if needs_name else NAMELESS_SCHEMA
+    schema, metadata = schema_of_kind(kind.names), METADATA_SCHEMA if kind.needs_name else NAMELESS_SCHEMA
     return {**schema, "properties": {**schema["properties"], "metadata": metadata}}
 
 
-def iter_schema_problems(schema: Mapping[str, Any], value: object) -> Iterator[FieldProblem]:
-    """Yield what breaks the schema; CEL rules are not checked here."""
+@cache
+def validator_of(kind: Kind) -> "Draft4Validator":
+    """Return what checks manifests of a kind; CEL rules are not checked by it."""
     from jsonschema import Draft4Validator  # noqa: PLC0415 - an extra's, and slow to import
 
-    errors = Draft4Validator(as_json_schema(schema)).iter_errors(value)
+    return Draft4Validator(as_json_schema(local_schema(kind)))
+
+
+def iter_schema_problems(manifest: Mapping[str, Any]) -> Iterator[FieldProblem]:
+    """Yield what breaks the schema of a manifest's kind."""
+    errors = validator_of(kind_of(manifest)).iter_errors(manifest)
     for error in sorted(errors, key=lambda error: [str(part) for part in error.absolute_path]):
         yield from explain_error(error)
 
@@ -152,15 +171,23 @@ def applies_locally(rule: Mapping[str, str]) -> bool:
     return not rule["message"].startswith(CLUSTER_ONLY)
 
 
-def rule_holds(rule: str, value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Evaluate a CEL rule with `value` as `self`."""
-    return bool(compile_rule(rule).execute({"self": value}))
+def rules_hold(rules: Sequence[str], value: Any) -> list[bool]:  # noqa: ANN401 - any JSON value
+    """Evaluate CEL rules with `value` as `self`, which is made a value of CEL once."""
+    programs = [compile_rule(rule) for rule in rules]
+    context = import_cel().Context({"self": value})
+    return [bool(program.execute(context)) for program in programs]
 
 
 @cache
 def compile_rule(rule: str) -> "cel.Program":
     """Return the rule's program."""
-    sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))  # it is slow to load, and not used
+    program: cel.Program = import_cel().compile(rule)
+    return program
+
+
+def import_cel() -> ModuleType:
+    """Return the CEL library, without the command that comes with it: that is slow to load, and not used."""
+    sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
     import cel  # noqa: PLC0415 - an extra's
 
-    return cel.compile(rule)
+    return cel
