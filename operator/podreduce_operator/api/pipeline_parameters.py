@@ -12,7 +12,7 @@ from podreduce_operator.api.pipeline_spec import PipelineSpec, StepInput, StepOu
 from podreduce_operator.api.spec import ProgramSpec
 from podreduce_operator.api.substitution import substitute_text
 
-__all__ = ["resolve_step", "resolve_steps"]
+__all__ = ["resolve_output_uri", "resolve_step", "resolve_steps"]
 
 replace: Final = msgspec.structs.replace
 Values = Mapping[str, str]
@@ -33,7 +33,7 @@ def resolve_step(spec: PipelineSpec, name: str) -> StepSpec:
     Raises:
         SubstitutionError: a placeholder names no parameter. The message starts with the path of the text.
     """
-    number, step = next((number, step) for number, step in enumerate(spec.steps) if step.name == name)
+    number, step = find_step(spec, name)
     path = f"spec.steps[{number}]"
     return replace(
         step,
@@ -42,6 +42,21 @@ def resolve_step(spec: PipelineSpec, name: str) -> StepSpec:
         output=resolve_output(step.output, spec.parameters, f"{path}.output.uri"),
         program=resolve_program(spec, step, path),
     )
+
+
+def resolve_output_uri(spec: PipelineSpec, name: str) -> str | None:
+    """Return the URI of a step's output with the parameters in it; None if the step names none.
+
+    Raises:
+        SubstitutionError: a placeholder names no parameter.
+    """
+    number, step = find_step(spec, name)
+    return resolve_output(step.output, spec.parameters, f"spec.steps[{number}].output.uri").uri
+
+
+def find_step(spec: PipelineSpec, name: str) -> tuple[int, StepSpec]:
+    """Return a step and its number."""
+    return next((number, step) for number, step in enumerate(spec.steps) if step.name == name)
 
 
 def resolve_inputs(inputs: Sequence[StepInput], parameters: Values, path: str) -> tuple[StepInput, ...]:

@@ -13,7 +13,7 @@ import msgspec
 from podreduce_operator.api.crd import API_VERSION, GROUP, JOBS, PIPELINES
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.pipeline_formats import settle_format
-from podreduce_operator.api.pipeline_parameters import resolve_step
+from podreduce_operator.api.pipeline_parameters import resolve_output_uri, resolve_step
 from podreduce_operator.api.pipeline_spec import PipelineSpec, StepInput, StepSpec
 from podreduce_operator.api.spec import ProgramSpec
 from podreduce_operator.model.pipeline_records import Place
@@ -265,7 +265,5 @@ def find_output_uri(spec: PipelineSpec, place: Place, data_uri: str) -> str:
     Raises:
         SubstitutionError: the URI has a placeholder that names no parameter.
     """
-    uri = resolve_step(spec, place.step).output.uri
-    if uri is not None and not place.iteration:
-        return as_prefix(uri)
-    return f"{as_prefix(data_uri)}{place}/"
+    uri = None if place.iteration else resolve_output_uri(spec, place.step)
+    return f"{as_prefix(data_uri)}{place}/" if uri is None else as_prefix(uri)

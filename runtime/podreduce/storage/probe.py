@@ -13,13 +13,15 @@ async def probe_conditional_create(store: ObjectStore, prefix: str = "") -> None
     """Create a probe object twice, and delete it again; if the process dies in between, the object stays.
 
     Args:
-        store: the store to check.
-        prefix: where a later clean-up finds a probe that stays. Leave it empty in a directory, which would keep it.
+        store: the store to check. A directory always can.
+        prefix: where a later clean-up finds a probe that stays.
 
     Raises:
         StorageDeniedError: the second create did not fail, so two attempts could both commit; or as for any write.
     """
-    key = f"{'' if store.directory else prefix}_podreduce-probe-{uuid.uuid4()}"
+    if store.directory is not None:
+        return
+    key = f"{prefix}_podreduce-probe-{uuid.uuid4()}"
     once = store.asked_once()
     try:
         created = [await once.create_async(key, b"probe"), await once.create_async(key, b"probe")]
