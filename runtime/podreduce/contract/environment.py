@@ -46,12 +46,12 @@ have another `hash("a")` and another order of a set, and `hash(key) % partitions
 FORK_SERVER_VARIABLES = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "OPENBLAS_NUM_THREADS": "1",
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=16777216:glibc.malloc.mmap_threshold=33554432:"
-    "glibc.malloc.trim_threshold=67108864",
+    "GLIBC_TUNABLES": (
+        "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864"
+    ),
 }
-"""What the fork server starts with. No import may start a thread, because a fork would lose it. Most page faults of
-large columns are avoided: pages are huge, the heap grows by 16 MiB, and a task begins with the thresholds that glibc
-comes to by itself after some large columns."""
+"""What the fork server starts with. No import may start a thread, because a fork would lose it. Many page faults of
+large columns are avoided: pages are huge, and a task begins with the thresholds that glibc comes to by itself."""
 
 
 class StorageSettings(Wire, frozen=True, kw_only=True):
