@@ -82,7 +82,6 @@ class Unroller:
         self._records = records
         self._outcomes = outcomes
         self._results = find_results(spec)
-        self._loop_of = {name: loop for loop in spec.loops for name in loop.steps}
         self._fresh: dict[str, bool | None] = {}
         self.nodes: list[Node] = []
         self.places: dict[str, Place] = {}
@@ -129,7 +128,7 @@ class Unroller:
         """
         yield from (self._name(each, place) for each in step.depends_on)
         for name in (*step.depends_on, *(each for source in step.all_inputs for each in source.read_steps)):
-            loop = self._loop_of.get(name)
+            loop = self._spec.loop_of(name)
             if loop is not None and step.name not in loop.steps:
                 yield from (self._name(each, place) for each in loop.steps)
 
@@ -155,7 +154,7 @@ class Unroller:
 
     def _name(self, step: str, reader: Place) -> str:
         """Return the node of a step for its reader: in the same iteration, or in the last one of another loop."""
-        loop = self._loop_of.get(step)
+        loop = self._spec.loop_of(step)
         if loop is None:
             return step
         own = reader.iteration and reader.step in loop.steps
