@@ -24,7 +24,7 @@ PROPERTIES = {
             "tests/unit/runtime/rows/test_recognised_values.py",
             "tests/unit/runtime/inputs/test_reader_properties.py",
         ),
-        times=5,
+        times=1,
     ),
     "programs": Property(
         claim="a rewritten program is the program",
