@@ -18,6 +18,10 @@ EQUALS: dict[str, dict[str, str]] = {
         "to_batch: columns or open_columns(block, uri, options) -> columns and open_columns(block, uri, options)": "columns that are opened again are the same, and only who asked for columns asks for a batch",
         "to_batch: columns or open_columns(block, uri, options) -> open_columns(block, uri, options)": "columns that are opened again are the same",
     },
+    "outputs.parquet_dictionaries": {
+        "dictionary_paths: zip(table.schema, table.columns, strict=True) -> zip(table.schema, table.columns)": "a table has a column for each field",
+        "dictionary_paths: True -> False": "a table has a column for each field",
+    },
     "outputs.line_output": {
         "_write_together: return False -> return None": "it is only asked whether it is true",
     },
@@ -231,6 +235,8 @@ EQUALS: dict[str, dict[str, str]] = {
     },
     "balance.bucket_packing": {
         "is_even: return False -> return None": "it is only asked whether it is true",
+        "numbers_near: more > MUCH_MORE * most -> more >= MUCH_MORE * most": "a number that was tried is tried again",
+        "fair_share: size * left <= rest -> size * left < rest": "what is left has the same mean without a bucket of that size",
         "fair_share: break -> continue": "a smaller bucket is no larger than the mean either",
         "place_longest_first: 0 -> -1": "only the order of the totals matters",
     },

@@ -18,15 +18,16 @@ COUNTED_ROWS: Final = 1 << 18
 
 def dictionary_paths(table: pa.Table) -> list[str]:
     """Return the columns to write with a dictionary, as Parquet names them; those within nested columns always."""
-    flat = [name for name, column in zip(table.column_names, table.columns, strict=True) if is_repeating(column)]
-    nested = (path for field in table.schema if field.type.num_fields for path in leaf_paths(field))
-    return [*flat, *nested]
+    return [
+        path
+        for field, column in zip(table.schema, table.columns, strict=True)
+        if field.type.num_fields or is_repeating(column)
+        for path in leaf_paths(field)
+    ]
 
 
 def is_repeating(column: pa.ChunkedArray) -> bool:
     """Tell whether a plain column has each of its first values at least twice, on average."""
-    if column.type.num_fields:
-        return False
     first = column.slice(0, COUNTED_ROWS)
     try:
         return bool(2 * pc.count_distinct(first, mode="all").as_py() <= len(first))
