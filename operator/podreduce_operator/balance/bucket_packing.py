@@ -227,8 +227,8 @@ def cut_row(bucket_bytes: Sequence[int], partitions: int) -> list[Bin]:
 
 
 def find_nearest(ends: Sequence[float], at: float) -> int:
-    """Return the index of the value in ascending `ends` that is nearest to `at`, which is not beyond the last."""
-    index = bisect_left(ends, at)
+    """Return the index of the value in ascending `ends` nearest to `at`, which rounding may put past the last."""
+    index = min(bisect_left(ends, at), len(ends) - 1)
     return index - 1 if index and at - ends[index - 1] < ends[index] - at else index
 
 

@@ -15,6 +15,7 @@ from podreduce.encoding.key_hash import hash_bucket
 from podreduce_operator.balance.bucket_packing import (
     choose_packing,
     count_stretches,
+    find_nearest,
     imbalance,
     is_even,
     pack_buckets,
@@ -230,6 +231,11 @@ def test_packings_are_the_same_in_every_release() -> None:
         sizes, wanted = draw_sizes(rng), rng.choice([1, 2, 3, 5, 16, MOST_SMALL_PARTITIONS, 33, 47, 64, 100])
         found.update(repr([choose_packing(sizes, wanted), pack_buckets(sizes, wanted)]).encode())
     assert found.hexdigest() == "8ff7986e3c728ff24b1de5fff8edf567a662fcac2d1d9c42e8113c4922037dda"
+
+
+@pytest.mark.parametrize(("at", "index"), [(0.0, 0), (2.4, 0), (2.5, 1), (2.6, 1), (7.4, 1), (9.0, 2), (10.000001, 2)])
+def test_a_cut_is_at_the_nearest_end(at: float, index: int) -> None:
+    assert find_nearest([0.0, 5.0, 10.0], at) == index
 
 
 def test_empty_buckets_are_spread() -> None:
