@@ -28,6 +28,8 @@ MAX_COPY_BYTES = 5 * 1024**3
 """The largest object that S3 copies in one request."""
 
 DELETE_BATCH = 1000
+AT_ONCE_BYTES = 1 << 20
+"""A file of up to so many bytes is written without another thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -49,6 +51,9 @@ class ObjectStore(ReadableStore):
 
     async def put_async(self, key: str, data: bytes) -> None:
         """Write the object, replacing any existing one."""
+        if self.directory is not None and len(data) <= AT_ONCE_BYTES:
+            await self.at_once(partial(self.put, key, data))
+            return
         await with_retries_async(
             lambda: obstore.put_async(self.store, self.prefix + key, data, use_multipart=False),
             self._writing("write", key),
@@ -74,6 +79,8 @@ class ObjectStore(ReadableStore):
 
     async def create_async(self, key: str, data: bytes) -> bool:
         """Write the object if it does not exist; return False if it exists."""
+        if self.directory is not None and len(data) <= AT_ONCE_BYTES:
+            return await self.at_once(partial(self.create, key, data))
 
         async def write() -> bool:
             try:
@@ -159,6 +166,9 @@ class ObjectStore(ReadableStore):
 
     async def copy_async(self, source: str, target: str) -> None:
         """Copy an object within the store, replacing any at `target`."""
+        if self.directory is not None:
+            await self.at_once(partial(self.copy, source, target))
+            return
         size = (await self.head_async(source)).size if self.endpoint else 0
         if size > MAX_COPY_BYTES:
             await self.in_thread(partial(self._copy_by_streaming, source, target, size))
@@ -184,6 +194,10 @@ class ObjectStore(ReadableStore):
 
     async def delete_async(self, *keys: str) -> None:
         """Delete these objects; missing ones are ignored."""
+        if self.directory is not None:
+            for key in keys:
+                await self.at_once(partial(self.delete, key))
+            return
         for batch in self._delete_batches(keys):
             with suppress(ObjectNotFoundError):
                 await with_retries_async(
