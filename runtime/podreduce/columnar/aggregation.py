@@ -43,8 +43,7 @@ def aggregate_table(table: pa.Table, aggregation: str) -> pa.Table | None:
 
 def grouped(table: pa.Table, wanted: tuple[Any, str]) -> pa.Table:
     """Return Arrow's aggregate of each key's rows."""
-    made = table.group_by("key", use_threads=False).aggregate([wanted])
-    return pa.table({"key": made.column("key"), "value": made.column(made.column_names.index("key") ^ 1)})
+    return table.group_by("key", use_threads=False).aggregate([wanted]).rename_columns(["key", "value"])
 
 
 def is_exact(values: pa.ChunkedArray, aggregation: str) -> bool:

@@ -67,3 +67,15 @@ def test_an_int_of_more_than_64_bits_is_refused(number: int) -> None:
     assert build_column([inside, None, 0], pa.int64()).to_pylist() == [inside, None, 0]
     with pytest.raises(UnwritableError, match="more than 64 bits"):
         build_column([0, None, number], pa.int64())
+
+
+def test_ints_among_floats_are_exact_or_refused() -> None:
+    assert build_column([2.0**60, 2**53, -(2**53), None], pa.float64()).to_pylist() == [
+        2.0**60,
+        2.0**53,
+        -(2.0**53),
+        None,
+    ]
+    for number in (2**53 + 1, -(2**53) - 1):
+        with pytest.raises(UnwritableError, match=r"over 2\*\*53 among floats"):
+            build_column([0.5, number], pa.float64())

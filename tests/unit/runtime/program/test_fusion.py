@@ -351,6 +351,18 @@ class Job:
     assert make(load_program(Program(source=source), name="job").map_func) is None
 
 
+def test_annotations_that_are_not_evaluated_stay_so() -> None:
+    body = "def doubled(word: Unknown) -> Unknown:\n    return word * 2\nyield doubled(value), 1"
+    source = f"from __future__ import annotations\n{source_of(body)}"
+    pairs: list[Any] = []
+    made = fuse(
+        load_program(Program(source=source), name="job").map_func, lambda *pair: pairs.append(pair), is_text=True
+    )
+    assert made is not None
+    made.map_func(0, "a")
+    assert pairs == [("aa", 1)]
+
+
 def test_a_source_that_is_not_what_runs_is_drained() -> None:
     program = load_program(Program(source=source_of("yield value, 1")), name="job")
     other = load_program(Program(source=source_of("yield value, 2")), name="job")
