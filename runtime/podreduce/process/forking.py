@@ -42,6 +42,7 @@ def import_batches() -> None:
     import pyarrow.acero  # noqa: PLC0415 - as above
 
     import podreduce.inputs.parquet_rows  # noqa: PLC0415 - as above
+    import podreduce.outputs.parquet_dictionaries  # noqa: PLC0415 - as above
     import podreduce.task.map_batches  # noqa: PLC0415 - likewise
     import podreduce.task.reduce_batches  # noqa: F401, PLC0415 - likewise
 
