@@ -108,7 +108,7 @@ def csv_line(fields: Sequence[Any]) -> str:
     try:
         return (",".join([CSV_WRITERS[type(field)](field) for field in fields]) or '""') + "\n"
     except KeyError:
-        return (",".join(map(csv_field, fields)) or '""') + "\n"
+        return ",".join(map(csv_field, fields)) + "\n"  # what has no writer is not written as nothing
 
 
 def header_line(columns: Sequence[str]) -> str:
