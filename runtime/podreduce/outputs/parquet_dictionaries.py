@@ -12,6 +12,13 @@ import pyarrow.compute as pc
 
 __all__ = ["dictionary_paths"]
 
+LISTS: Final = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
 COUNTED_ROWS: Final = 1 << 18
 """Arrow ends a dictionary at 1 MiB, which is half as many numbers."""
 
@@ -36,7 +43,7 @@ def is_repeating(column: pa.ChunkedArray) -> bool:
 
 
 def leaf_paths(field: pa.Field) -> Iterator[str]:
-    """Yield the names of what Parquet stores of a field: one of each plain column within it."""
+    """Yield the name of each plain column that Parquet stores of a field; none for what it cannot hold."""
     kind = field.type
     if pa.types.is_map(kind):
         for name, inner in (("key", kind.key_field), ("value", kind.item_field)):
@@ -44,8 +51,8 @@ def leaf_paths(field: pa.Field) -> Iterator[str]:
     elif pa.types.is_struct(kind):
         for inner in kind:
             yield from (f"{field.name}.{path}" for path in leaf_paths(inner))
-    elif kind.num_fields:
+    elif any(is_kind(kind) for is_kind in LISTS):
         inner = kind.value_field.with_name("element")
         yield from (f"{field.name}.list.{path}" for path in leaf_paths(inner))
-    else:
+    elif not kind.num_fields:
         yield field.name

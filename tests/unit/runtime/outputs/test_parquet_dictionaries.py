@@ -70,3 +70,16 @@ def test_a_dictionary_that_would_be_cut_short_is_not_begun() -> None:
 def test_types_that_cannot_be_counted_have_one() -> None:
     table = pa.table({"uuid": pa.array([number.to_bytes(16) for number in UNIQUE], pa.uuid()), "none": pa.nulls(ROWS)})
     assert with_dictionary(table, dictionary_paths(table))["uuid"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.RunEndEncodedArray.from_arrays([2], [1]),
+        pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", "b"])]),
+        pa.array([[1], [2]], pa.list_view(pa.int64())),
+    ],
+    ids=["run ends", "union", "list view"],
+)
+def test_a_type_that_parquet_may_not_hold_is_left_to_the_writer(column: pa.Array) -> None:
+    assert dictionary_paths(pa.table({"other": column, "key": ["a", "a"]}))[-1:] == ["key"]
