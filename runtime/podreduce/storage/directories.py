@@ -20,7 +20,15 @@ from obstore.store import LocalStore
 if TYPE_CHECKING:
     from obstore import ObjectMeta as ListedObject
 
-__all__ = ["list_directory", "locked", "remove_empty_directories", "unreadable_files", "why_unreadable"]
+__all__ = [
+    "list_directory",
+    "locked",
+    "readable_names",
+    "remove_empty_directories",
+    "remove_file",
+    "unreadable_files",
+    "why_unreadable",
+]
 
 UNREADABLE_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
 """Control characters, and the form of the directory store's unfinished uploads."""
@@ -38,9 +46,19 @@ SPECIAL_FILES = {
 def list_directory(store: LocalStore, prefix: str, *, recursive: bool) -> list["ListedObject"]:
     """Return the files of a directory store below `prefix`, sorted."""
     top = "/" + prefix.rpartition("/")[0]
-    names = (name for name in file_names(top, recursive=recursive) if why_unreadable(name) is None)
-    keys = sorted(name.lstrip("/") for name in names)
+    keys = sorted(name.lstrip("/") for name in readable_names(top, recursive=recursive))
     return [entry for key in keys if key.startswith(prefix) and (entry := head_file(store, key))]
+
+
+def readable_names(top: str, *, recursive: bool = True) -> Iterator[str]:
+    """Yield the paths of the files below `top` that can be read as objects."""
+    return (name for name in file_names(top, recursive=recursive) if why_unreadable(name) is None)
+
+
+def remove_file(path: str) -> None:
+    """Delete a file, if it is still there."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - a path of any characters, many times over
 
 
 def head_file(store: LocalStore, key: str) -> "ListedObject | None":

@@ -206,12 +206,20 @@ class ObjectStore(ReadableStore):
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all objects below `prefix` (ending in `/`, or empty: the whole store); return how many there were."""
+        if self.directory is not None:
+            return self._delete_files(self.directory / (self.prefix + directory_prefix(prefix)), prefix)
         deleted, listed = 0, self.list(directory_prefix(prefix))
         while batch := [found.key for found in islice(listed, DELETE_BATCH)]:
             self.delete(*batch)
             deleted += len(batch)
-        self._remove_empty_directories(prefix)
         return deleted
+
+    def _delete_files(self, top: Path, prefix: str) -> int:
+        names, place = sorted(directories.readable_names(str(top))), self._writing("delete", prefix)
+        for name in names:
+            with_retries(partial(directories.remove_file, name), place)
+        directories.remove_empty_directories(top)
+        return len(names)
 
     async def delete_prefix_async(self, prefix: str) -> int:
         """Delete all objects below `prefix`, as they are listed; return how many there were."""
@@ -227,10 +235,6 @@ class ObjectStore(ReadableStore):
         size = 1 if self.directory else DELETE_BATCH
         for start in range(0, len(keys), size):
             yield [self.prefix + key for key in keys[start : start + size]]
-
-    def _remove_empty_directories(self, prefix: str) -> None:
-        if self.directory:
-            directories.remove_empty_directories(self.directory / (self.prefix + prefix))
 
     def _writing(self, verb: str, key: str) -> Place:
         return replace(self._place(verb, key), before_try=self.before_write)
