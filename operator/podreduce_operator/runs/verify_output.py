@@ -256,7 +256,7 @@ def find_surplus(output: ObjectStore, manifest: OutputManifest, present: Mapping
 
 def unlisted_files(output: ObjectStore) -> Iterator[str]:
     """Yield the files of a directory that no listing has, because their names cannot be keys."""
-    top = "" if output.directory is None else f"{output.directory / output.prefix}/"
+    top = "" if output.directory is None else f"{output.directory}/"
     return (path.removeprefix(top) for path in output.unreadable_files())
 
 

@@ -6,7 +6,6 @@ reads them; `~/.aws` is not read.
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from obstore.store import LocalStore, MemoryStore, S3Store
@@ -16,6 +15,7 @@ from podreduce.contract.errors import InputError, StorageDeniedError
 from podreduce.contract.uris import split_uri
 from podreduce.storage.access import Access, access_of
 from podreduce.storage.clients import Clients
+from podreduce.storage.directory_store import DirectoryStore
 from podreduce.storage.key_files import EXPIRE_SECONDS, Keys
 from podreduce.storage.place import NO_GATE, BeforeWrite, Gate
 from podreduce.storage.redirects import stay_at
@@ -84,13 +84,8 @@ def open_local(uri: str) -> ObjectStore:
     """Open a directory or a memory store."""
     scheme, name, prefix = split_uri(uri)
     store = MEMORY_STORES.setdefault(name, MemoryStore()) if scheme == "memory" else LocalStore("/")
-    return ObjectStore(
-        uri=uri,
-        prefix=prefix,
-        store=store,
-        connect_for_copies=lambda: store,
-        connect_for_checksummed=lambda: store,
-        directory=Path("/") if scheme == "file" else None,
+    return (DirectoryStore if scheme == "file" else ObjectStore)(
+        uri=uri, prefix=prefix, store=store, connect_for_copies=lambda: store, connect_for_checksummed=lambda: store
     )
 
 

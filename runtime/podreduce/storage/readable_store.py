@@ -3,7 +3,6 @@
 Rule: keys are relative to the prefix; every failure is an error of `contract.errors` that names the object's URI.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import obstore
 
 from podreduce.contract.errors import ObjectNotFoundError, ObjectTooLargeError
 from podreduce.contract.texts import render_count
-from podreduce.storage import directories, listing
+from podreduce.storage import listing
 from podreduce.storage.key_files import KeyFiles
 from podreduce.storage.place import NO_GATE, BeforeWrite, Gate, Place, in_thread
 from podreduce.storage.retries import with_retries, with_retries_async
@@ -63,7 +62,6 @@ class ReadableStore:
     connect_unretried: "Callable[[], S3Store] | None" = None
     endpoint: str | None = None
     key_files: KeyFiles | None = None
-    directory: Path | None = None
     inject_fault: Callable[[], None] = lambda: None
     before_write: BeforeWrite = lambda: None
     gate: Gate = NO_GATE
@@ -73,6 +71,11 @@ class ReadableStore:
     def __repr__(self) -> str:
         return f"ObjectStore({self.uri!r})"
 
+    @property
+    def directory(self) -> Path | None:
+        """Where the objects are files; None if they are not."""
+        return None
+
     def uri_of(self, key: str) -> str:
         """Return the URI of the object at `key`."""
         return self.uri + key
@@ -80,11 +83,6 @@ class ReadableStore:
     async def in_thread(self, request: Callable[[], T]) -> T:
         """Make a blocking request in one of the threads that this store may hold."""
         return await in_thread(request, self._place("read", ""))
-
-    async def at_once(self, request: Callable[[], T]) -> T:
-        """Make a small request of a directory in the event loop's thread: to hand it to another takes longer."""
-        await asyncio.sleep(0)  # many requests in a row do not keep others waiting
-        return request()
 
     # Reading
 
@@ -125,19 +123,9 @@ class ReadableStore:
         if client is not None:
             read_odd = partial(client.read, self.prefix + key, etag=None, most_bytes=most_bytes)
             data: bytes = await self.in_thread(read_odd)
-        elif self.directory is not None:
-            data = await self.at_once(partial(self._read_small_file, key, most_bytes))
         else:
             data = await with_retries_async(partial(self._read_small, key, most_bytes), self._place("read", key))
         return self._of_size(data, len(data), key, most_bytes)
-
-    def _read_small_file(self, key: str, most_bytes: int) -> bytes:
-        def read() -> bytes:
-            result = obstore.get(self.store, self.prefix + key)
-            self._of_size(result, result.meta["size"], key, most_bytes)
-            return bytes(result.bytes())
-
-        return with_retries(read, self._place("read", key))
 
     async def _read_small(self, key: str, most_bytes: int) -> bytes:
         result = await obstore.get_async(self.store, self.prefix + key)
@@ -209,8 +197,6 @@ class ReadableStore:
 
     async def head_async(self, key: str) -> ObjectMeta:
         """Return the object's size, tag and time."""
-        if self.directory is not None:
-            return await self.at_once(partial(self.head, key))
         if self._odd_client(key) is not None:
             return await self.in_thread(partial(self.head, key))
         found = await with_retries_async(
@@ -282,14 +268,13 @@ class ReadableStore:
         Their names cannot be keys (`x#1`, or bytes that are not UTF-8), or they are pipes, sockets, devices, or links
         to nothing. An input with such files must be refused; otherwise they would be ignored silently.
         """
-        if self.directory is None:
-            return {}
-        top = self.directory / (self.prefix + prefix)
-        return with_retries(lambda: directories.unreadable_files(top, recursive=recursive), self._place("list", prefix))
+        del prefix, recursive
+        return {}
 
     def why_unreadable(self, key: str) -> str | None:
         """Return, for a directory, why the file at `key` cannot be an object; None if it can, or does not exist."""
-        return None if self.directory is None else directories.why_unreadable(str(self.directory / (self.prefix + key)))
+        del key
+        return None
 
     def _odd_client(self, key: str) -> "MultipartClient | None":
         """Return the client that reads this key, if obstore cannot."""

@@ -8,13 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
 from podreduce.contract.errors import InternalError, ObjectChangedError, ObjectNotFoundError
-from podreduce.storage import directories
 from podreduce.storage.listing import in_batches
 from podreduce.storage.place import Place
 from podreduce.storage.readable_store import ReadableStore
@@ -28,8 +26,6 @@ MAX_COPY_BYTES = 5 * 1024**3
 """The largest object that S3 copies in one request."""
 
 DELETE_BATCH = 1000
-AT_ONCE_BYTES = 1 << 20
-"""A file of up to so many bytes is written without another thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -51,9 +47,6 @@ class ObjectStore(ReadableStore):
 
     async def put_async(self, key: str, data: bytes) -> None:
         """Write the object, replacing any existing one."""
-        if self.directory is not None and len(data) <= AT_ONCE_BYTES:
-            await self.at_once(partial(self.put, key, data))
-            return
         await with_retries_async(
             lambda: obstore.put_async(self.store, self.prefix + key, data, use_multipart=False),
             self._writing("write", key),
@@ -79,8 +72,6 @@ class ObjectStore(ReadableStore):
 
     async def create_async(self, key: str, data: bytes) -> bool:
         """Write the object if it does not exist; return False if it exists."""
-        if self.directory is not None and len(data) <= AT_ONCE_BYTES:
-            return await self.at_once(partial(self.create, key, data))
 
         async def write() -> bool:
             try:
@@ -98,8 +89,6 @@ class ObjectStore(ReadableStore):
 
         False may also mean that this very call succeeded and its answer was lost.
         """
-        if self.directory is not None:
-            return await self.in_thread(partial(self._replace_file, key, data, etag))
 
         async def write() -> bool:
             await obstore.put_async(self.store, self.prefix + key, data, mode={"e_tag": etag})
@@ -109,18 +98,6 @@ class ObjectStore(ReadableStore):
             return await with_retries_async(write, self._writing("replace", key))
         except (ObjectChangedError, ObjectNotFoundError):
             return False
-
-    def _replace_file(self, key: str, data: bytes, etag: str) -> bool:
-        """Do the same with a file: all that replace one in its directory take turns."""
-        place = (self.directory or Path("/")) / (self.prefix + key)
-        with directories.locked(place.parent):
-            try:
-                if self.head(key).etag != etag:
-                    return False
-            except ObjectNotFoundError:
-                return False
-            self.put(key, data)
-        return True
 
     def open_writer(
         self,
@@ -166,9 +143,6 @@ class ObjectStore(ReadableStore):
 
     async def copy_async(self, source: str, target: str) -> None:
         """Copy an object within the store, replacing any at `target`."""
-        if self.directory is not None:
-            await self.at_once(partial(self.copy, source, target))
-            return
         size = (await self.head_async(source)).size if self.endpoint else 0
         if size > MAX_COPY_BYTES:
             await self.in_thread(partial(self._copy_by_streaming, source, target, size))
@@ -189,52 +163,36 @@ class ObjectStore(ReadableStore):
     def delete(self, *keys: str) -> None:
         """Delete these objects; missing ones are ignored."""
         for batch in self._delete_batches(keys):
-            with suppress(ObjectNotFoundError):  # only a directory store raises it, and its batches are single keys
+            with suppress(ObjectNotFoundError):  # S3 says nothing of missing ones; some stores do
                 with_retries(partial(obstore.delete, self.store, batch), self._writing("delete", keys[0]))
 
     async def delete_async(self, *keys: str) -> None:
         """Delete these objects; missing ones are ignored."""
-        if self.directory is not None:
-            for key in keys:
-                await self.at_once(partial(self.delete, key))
-            return
         for batch in self._delete_batches(keys):
             with suppress(ObjectNotFoundError):
                 await with_retries_async(
                     partial(obstore.delete_async, self.store, batch), self._writing("delete", keys[0])
                 )
 
+    def _delete_batches(self, keys: Sequence[str]) -> Iterator[Sequence[str]]:
+        for start in range(0, len(keys), DELETE_BATCH):
+            yield [self.prefix + key for key in keys[start : start + DELETE_BATCH]]
+
     def delete_prefix(self, prefix: str) -> int:
         """Delete all objects below `prefix` (ending in `/`, or empty: the whole store); return how many there were."""
-        if self.directory is not None:
-            return self._delete_files(self.directory / (self.prefix + directory_prefix(prefix)), prefix)
         deleted, listed = 0, self.list(directory_prefix(prefix))
         while batch := [found.key for found in islice(listed, DELETE_BATCH)]:
             self.delete(*batch)
             deleted += len(batch)
         return deleted
 
-    def _delete_files(self, top: Path, prefix: str) -> int:
-        names, place = sorted(directories.readable_names(str(top))), self._writing("delete", prefix)
-        for name in names:
-            with_retries(partial(directories.remove_file, name), place)
-        directories.remove_empty_directories(top)
-        return len(names)
-
     async def delete_prefix_async(self, prefix: str) -> int:
         """Delete all objects below `prefix`, as they are listed; return how many there were."""
-        if self.directory:
-            return await self.in_thread(partial(self.delete_prefix, prefix))
         deleted = 0
         async for batch in in_batches(self.list_async(directory_prefix(prefix)), DELETE_BATCH):
             await self.delete_async(*(found.key for found in batch))
             deleted += len(batch)
         return deleted
-
-    def _delete_batches(self, keys: Sequence[str]) -> Iterator[Sequence[str]]:
-        size = 1 if self.directory else DELETE_BATCH
-        for start in range(0, len(keys), size):
-            yield [self.prefix + key for key in keys[start : start + size]]
 
     def _writing(self, verb: str, key: str) -> Place:
         return replace(self._place(verb, key), before_try=self.before_write)
