@@ -1,9 +1,11 @@
 """Many programs: drawn from seeds, judged, and shown as small as they can be made where they differ."""
 
+import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 
@@ -34,24 +36,35 @@ class Summary:
         self.faults += other.faults
 
 
-def run_programs(seeds: range, processes: int) -> Summary:
-    """Judge the programs of all seeds, in so many processes."""
+def run_programs(seeds: range, processes: int, on_summary: Callable[[Summary], None] = lambda _: None) -> Summary:
+    """Judge the programs of all seeds, in so many processes. `on_summary` is told now and then what there is so far."""
     summary = Summary()
     chunks = [range(start, min(start + CHUNK, seeds.stop)) for start in range(seeds.start, seeds.stop, CHUNK)]
     with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
         for found in pool.map(judge_seeds, chunks):
             summary.add(found)
+            on_summary(summary)
     return summary
 
 
 def judge_seeds(seeds: Iterable[int]) -> Summary:
     """Judge the programs of some seeds."""
     summary = Summary()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), silent_ends():
         warnings.simplefilter("ignore", SyntaxWarning)  # programs are odd on purpose
         for seed in seeds:
             judge_seed(seed, summary)
     return summary
+
+
+@contextmanager
+def silent_ends() -> Iterator[None]:
+    """Let generators that fail as they are thrown away say nothing: a program as written may do so after its error."""
+    before, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def judge_seed(seed: int, summary: Summary) -> None:
