@@ -67,6 +67,27 @@ def test_what_came_is_counted_and_no_run_stays_open(tmp_path: Path) -> None:
         assert sum(1 for _ in OPEN.iterdir()) == before
 
 
+def test_merged_runs_hold_an_aggregate_a_key_and_all_can_be_open_at_once(tmp_path: Path) -> None:
+    taken = AggregateInput("sum", budget_bytes=1, scratch_directory=str(tmp_path))
+    sizes = []
+    for number in range(5):
+        records: list[Record] = [(n, math.sqrt(number + n)) for n in range(1000)]
+        blob, _ = make_map_output(records, scratch=tmp_path, aggregation="sum", buckets=1)
+        taken.add_blob(blob.frames())
+        sizes.append(open_files(tmp_path))
+    assert [len(each) for each in sizes] == [1, 1, 2, 1, 2]
+    assert max(map(max, sizes)) < 1.5 * sizes[0][0]
+    aggregates = taken.aggregates()
+    assert next(aggregates) == (encode_key(0), sum(map(math.sqrt, range(5))))
+    assert len(open_files(tmp_path)) == 1
+
+
+def open_files(directory: Path) -> list[int]:
+    """Return the sizes of the files without a name that were made there."""
+    names = [each for each in OPEN.iterdir() if each.is_symlink()]
+    return [each.stat().st_size for each in names if each.exists() and str(each.readlink()).startswith(f"{directory}/")]
+
+
 def test_half_of_the_budget_is_used_before_a_spill(tmp_path: Path) -> None:
     frames = make_map_output([(n, 1) for n in range(20_000)], scratch=tmp_path, aggregation="sum", buckets=200)[
         0
