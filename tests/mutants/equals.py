@@ -282,6 +282,7 @@ EQUALS: dict[str, dict[str, str]] = {
     "program.yield_rewriting": {
         "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> not isinstance(key, ast.Constant)": "a name more changes no pair: the key is evaluated first in any case",
         "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> value_waits": "a constant with a name is the same constant",
+        "expressions_to_name: not isinstance(value, ast.Constant) and (self.kind == 'count' or not self.is_steady(value)) -> not isinstance(value, ast.Constant)": "a steady value is the same with a name",
         "choose_template: self.interns and self.types.is_str(value) and (not isinstance(value, ast.Constant)) -> self.interns and self.types.is_str(value)": "a constant is one object, interned or not",
         "is_known_to_fit: return kind in (str, int, float, bool, bytes, type(None)) if kind else self.types.is_str(value) -> return None": "what is known to fit passes the check",
         "is_known_to_fit: return self.kind == 'sum' and kind in (int, float) -> return None": "what is known to fit passes the check",

@@ -123,7 +123,9 @@ def open_sink(kind: str) -> tuple[Sink, Callable[[], list[str]]]:
         store.settle()
         ranges = store.ranges.items() if isinstance(store, Aggregates) else ()
         groups = [*store.plain.items(), *store.others.items(), *ranges]
-        return sorted(f"{key!r}: {rounded(values) if kind == 'sum' else repr(values)}" for key, values in groups)
+        return sorted(
+            f"{describe(key)}: {rounded(values) if kind == 'sum' else describe(values)}" for key, values in groups
+        )
 
     return Sink(add=store.add, records=lambda: store.records, store=store), stored
 
@@ -133,22 +135,24 @@ def open_part_sink() -> tuple[Sink, Callable[[], list[str]]]:
     taken: list[str] = []
 
     def add(key: Any, value: Any) -> None:
-        taken.append(f"{encode_key(key)!r}: {capture(value)!r}")
+        taken.append(f"{encode_key(key)!r}: {describe(capture(value))}")
 
     return Sink(add=add, records=lambda: len(taken)), lambda: taken
 
 
 def rounded(value: Any) -> str:
     """A sum without the last digits of a float: it may be added up in another order."""
-    return f"{value:.9e}" if isinstance(value, float) else repr(value)
+    return f"{value:.9e}" if isinstance(value, float) else describe(value)
 
 
 def describe_error(error: Exception) -> tuple[str, ...]:
     """An error as its user sees it.
 
-    But not the place where an unbound name is read: Python itself may show the instruction before that.
+    But not the place where an unbound name is read, by the error or by one that it followed: Python itself may show the
+    instruction before that.
     """
-    names = ("record",) if "UnboundLocalError" in str(error) else ("user_traceback", "record")
+    is_unbound = "UnboundLocalError" in f"{error} {getattr(error, 'user_traceback', '')}"
+    names = ("record",) if is_unbound else ("user_traceback", "record")
     seen = (getattr(error, name, None) for name in names)
     return tuple(ADDRESS.sub("", f"{each}") for each in (type(error).__name__, error, *seen))
 

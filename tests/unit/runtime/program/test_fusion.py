@@ -205,7 +205,7 @@ yield [][0], (
 """,
     "a key that cannot travel": "yield {1}, 1",
     "a value that cannot travel": "yield value, {1}",
-    "a constant that cannot travel": "yield key, ...",
+    "a constant that cannot travel, for a known key": "yield 'k', 1\nyield 'k', ...",
     "no more": "yield value, next(iter(()))",
     "a list as key": "yield [value], 1",
     "not a number": "yield value, 'x'",
