@@ -21,20 +21,34 @@ def with_dictionary(table: pa.Table, paths: Any) -> dict[str, bool]:
     return {each.path_in_schema: each.has_dictionary_page for each in columns}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [pa.int64(), pa.float64(), pa.string(), pa.large_string(), pa.binary(), pa.date32(), pa.decimal128(30, 3)],
-    ids=str,
-)
-def test_a_column_has_a_dictionary_if_its_values_repeat(kind: pa.DataType) -> None:
-    columns = {
-        name: pa.array(values)
-        .cast(pa.int32() if kind == pa.date32() else kind if kind != pa.binary() else pa.string())
-        .cast(kind)
-        for name, values in {"unique": UNIQUE, "repeated": REPEATED, "twice": [each // 2 for each in UNIQUE]}.items()
-    }
-    table = pa.table(columns)
-    assert with_dictionary(table, dictionary_paths(table)) == {"unique": False, "repeated": True, "twice": True}
+NUMBERS = [
+    pa.int64(),
+    pa.uint64(),
+    pa.float64(),
+    pa.int32(),
+    pa.float32(),
+    pa.date32(),
+    pa.date64(),
+    pa.time32("ms"),
+    pa.time64("ns"),
+    pa.timestamp("us", "UTC"),
+    pa.duration("s"),
+]
+OTHERS = [pa.string(), pa.large_string(), pa.binary(), pa.string_view(), pa.decimal128(30, 3), pa.int16(), pa.float16()]
+
+
+def column_of(kind: pa.DataType, values: list[int]) -> pa.Array:
+    if kind in NUMBERS:
+        return pa.array(values, pa.int64() if kind.bit_width == 64 else pa.int32()).view(kind)
+    return pa.array(values).cast(pa.string() if kind in OTHERS[:4] else kind).cast(kind)
+
+
+@pytest.mark.parametrize("kind", [*NUMBERS, *OTHERS], ids=str)
+def test_a_column_has_a_dictionary_unless_it_is_of_numbers_that_do_not_repeat(kind: pa.DataType) -> None:
+    columns = {"unique": UNIQUE, "repeated": REPEATED, "twice": [each // 2 for each in UNIQUE]}
+    table = pa.table({name: column_of(kind, values) for name, values in columns.items()})
+    found = with_dictionary(table, dictionary_paths(table))
+    assert found == {"unique": kind not in NUMBERS, "repeated": True, "twice": True}
 
 
 def test_null_is_one_of_the_values() -> None:
