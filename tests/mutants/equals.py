@@ -10,10 +10,14 @@ EQUALS: dict[str, dict[str, str]] = {
         "add_blob: full or frame.ends_segment -> frame.ends_segment": "a run that was spilled has no frames left, so it is held anew",
     },
     "inputs.csv_rows": {
+        "to_arrow: 1 -> 0": "at most one line is skipped, and Arrow reads no row from the blank one that this leaves",
+        "to_arrow: shape.columns or () -> shape.columns and ()": "what is not read at once is read row by row, to the same columns",
+        "rows_to_arrow: shape.columns or () -> shape.columns": "who asks for columns has named or numbered them",
         "filled_offsets: zip(line_offsets(block)[skip:], lines[skip:], strict=False) -> zip(line_offsets(block)[skip:], lines[skip:])": "that is its default",
         "to_arrow: data.find(NEWLINE) + 1 or len(data) -> data.find(NEWLINE) + 1 and len(data)": "of no bytes Arrow reads nothing at once, so the rows are read one by one",
     },
     "inputs.json_lines": {
+        "to_batch: columns or open_columns(block, uri, options) -> columns": "only who asked for columns asks for a batch",
         "read_bytes: errors == 'strict' or block.data.isascii() -> errors == 'strict'": "ASCII is decoded and encoded to itself",
         "to_batch: columns or open_columns(block, uri, options) -> columns and open_columns(block, uri, options)": "columns that are opened again are the same, and only who asked for columns asks for a batch",
         "to_batch: columns or open_columns(block, uri, options) -> open_columns(block, uri, options)": "columns that are opened again are the same",
