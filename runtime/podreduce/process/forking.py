@@ -36,15 +36,21 @@ def import_batches() -> None:
     """Import what tasks with batches of columns need in addition, after `import_columns`.
 
     With its first array pyarrow also imports pandas, where that is installed: a third of a second of CPU time, which
-    each copy would take again. Its `acero` is what the first `group_by` of a table imports.
+    each copy would take again. With the first array of numpy's it imports `numpy.ma`, and `acero` with the first
+    `group_by` of a table.
     """
+    import numpy.ma  # noqa: F401, PLC0415 - as above
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.acero  # noqa: PLC0415 - as above
 
+    import podreduce.inputs.csv_columns  # noqa: PLC0415 - as above
+    import podreduce.inputs.json_columns  # noqa: PLC0415 - as above
     import podreduce.inputs.parquet_rows  # noqa: PLC0415 - as above
+    import podreduce.outputs.columns  # noqa: PLC0415 - as above
     import podreduce.outputs.parquet_dictionaries  # noqa: PLC0415 - as above
     import podreduce.task.map_batches  # noqa: PLC0415 - likewise
-    import podreduce.task.reduce_batches  # noqa: F401, PLC0415 - likewise
+    import podreduce.task.reduce_batches  # noqa: PLC0415 - likewise
+    import podreduce.task.side_table  # noqa: F401, PLC0415 - likewise
 
     pa.array([0])
 
