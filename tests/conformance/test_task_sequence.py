@@ -81,11 +81,29 @@ def test_each_task_finds_the_program_as_it_was_loaded(tasks: TaskProcesses) -> N
     assert run.lines_of(parts) == ["seen\t1"] * 3
 
 
-def test_tasks_over_columns_are_forked_as_well(tasks: TaskProcesses) -> None:
-    source = "class Job:\n    def map_batch(self, batch):\n        return None\n"
-    run = three(tasks, source)
+IMPORTING = """
+import sys
+import numpy as np
+import pyarrow as pa
+BEFORE = set(sys.modules)
+class Job:
+    def map_batch(self, batch):
+        return pa.table({{"key": np.arange(len(batch)), "value": np.ones(len(batch))}})
+    def setup(self, context):
+        self.task = context.task
+    def teardown(self):
+        found = sorted(set(sys.modules) - BEFORE)
+        open(f"{directory}/{{self.task}}", "w").write("\\n".join(found))
+"""
+
+
+def test_tasks_over_columns_are_forked_with_what_the_first_has_imported(tasks: TaskProcesses) -> None:
+    run = three(tasks, IMPORTING.format(directory=tasks.directory))
     assert call_three(tasks, run).code == 0
     assert len(committed(run)) == 3
+    imported = [(tasks.directory / str(task)).read_text().split() for task in (M0, M1, M2)]
+    assert "podreduce.task.map_batches" in imported[0]
+    assert imported[1:] == [[], []]
 
 
 ONCE = """

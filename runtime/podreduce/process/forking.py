@@ -23,9 +23,13 @@ def import_tasks() -> None:
 
 
 def import_columns() -> None:
-    """Import what columnar tasks need in addition: a seventh of a second and 40 MB, which row tasks do not need."""
+    """Import what columnar tasks need in addition: a seventh of a second and 40 MB, which row tasks do not need.
+
+    Arrow imports `numpy.ma` when it is first given an array of numpy's.
+    """
     for name, value in FORK_SERVER_VARIABLES.items():
         os.environ.setdefault(name, value)
+    import numpy.ma  # noqa: F401, PLC0415 - as above
     import pyarrow as pa  # noqa: PLC0415 - as above
 
     pa.set_cpu_count(1)
@@ -36,10 +40,8 @@ def import_batches() -> None:
     """Import what tasks with batches of columns need in addition, after `import_columns`.
 
     With its first array pyarrow also imports pandas, where that is installed: a third of a second of CPU time, which
-    each copy would take again. With the first array of numpy's it imports `numpy.ma`, and `acero` with the first
-    `group_by` of a table.
+    each copy would take again. Its `acero` is what the first `group_by` of a table imports.
     """
-    import numpy.ma  # noqa: F401, PLC0415 - as above
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.acero  # noqa: PLC0415 - as above
 

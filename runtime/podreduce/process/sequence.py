@@ -21,21 +21,23 @@ from typing import NoReturn
 from podreduce.contract.environment import MORE_TASKS, SEQUENCE, TASK, TERMINATION_LOG, TaskEnvironment
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, TaskType
-from podreduce.process.forking import freeze, import_columns, import_tasks, reseed
+from podreduce.process.forking import freeze, import_batches, import_columns, import_tasks, reseed
 
 __all__ = ["Turn", "take_turn"]
 
 LINGER_SECONDS = 30.0
 """How long a task may take to exit after its commit. If it is alone in its pod, the pod is deleted then."""
 
+BATCH_TASKS = frozenset({"podreduce.task.map_batches", "podreduce.task.reduce_batches"})
 SIGTERM_ONLY = frozenset({signal.SIGTERM})
 
 
 class Word(Enum):
-    """How a task reports that the next one may start, and whether that one is likely to need columns."""
+    """How a task reports that the next one may start, and what that one is likely to need."""
 
     NEXT = b"n"
     NEXT_WITH_COLUMNS = b"c"
+    NEXT_WITH_BATCHES = b"b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +57,15 @@ class Turn:
         followers = {task.type for task in environment.more_tasks}
         if commit.task.type is TaskType.MAP and commit.part is not None and TaskType.MAP not in followers:
             return
-        word = Word.NEXT_WITH_COLUMNS if "pyarrow" in sys.modules else Word.NEXT
-        os.write(self.channel, word.value)
+        os.write(self.channel, choose_word().value)
         exit_soon()
+
+
+def choose_word() -> Word:
+    """Return what the next task is likely to need: what this one has imported."""
+    if not sys.modules.keys().isdisjoint(BATCH_TASKS):
+        return Word.NEXT_WITH_BATCHES
+    return Word.NEXT_WITH_COLUMNS if "pyarrow" in sys.modules else Word.NEXT
 
 
 def exit_soon() -> None:
@@ -135,8 +143,10 @@ def run_in_turn(environ: MutableMapping[str, str], tasks: Sequence[str]) -> Turn
         word, code = sequencer.wait()
         if word is None:
             break
-        if word is Word.NEXT_WITH_COLUMNS:
+        if word is not Word.NEXT:
             import_columns()
+        if word is Word.NEXT_WITH_BATCHES:
+            import_batches()
         if code:
             clear_outcome(environ)
     os._exit(code)
