@@ -120,6 +120,8 @@ EQUALS: dict[str, dict[str, str]] = {
         "is_better: return False -> return None": "all callers ask whether it is true",
     },
     "rows.aggregate_input": {
+        "add_up: zip(keys, values, strict=True) -> zip(keys, values)": "a frame of ones has a value for each key",
+        "add_up: True -> False": "a frame of ones has a value for each key",
         "are_small: return stored.raw_bytes - sum(map(len, frame.keys)) <= MEAN_ENCODED_BYTES * stored.groups -> return None": "values that are added one by one give the same sums",
         "are_small: stored.raw_bytes - sum(map(len, frame.keys)) <= MEAN_ENCODED_BYTES * stored.groups -> stored.raw_bytes - sum(map(len, frame.keys)) < MEAN_ENCODED_BYTES * stored.groups": "values that are added one by one give the same sums",
         "are_small: stored.raw_bytes - sum(map(len, frame.keys)) -> stored.raw_bytes + sum(map(len, frame.keys))": "values that are added one by one give the same sums",
@@ -244,6 +246,7 @@ EQUALS: dict[str, dict[str, str]] = {
         "visit_Name: ast.Name(id='VALUES', ctx=node.ctx) -> ast.Name(id='VALUES')": "it is only unparsed, which does not look at the context",
     },
     "balance.bucket_packing": {
+        "cut_row: zip(bins, pairwise(cuts), strict=True) -> zip(bins, pairwise(cuts))": "there is a cut between any two bins",
         "is_even: return False -> return None": "it is only asked whether it is true",
         "numbers_near: more > MUCH_MORE * most -> more >= MUCH_MORE * most": "a number that was tried is tried again",
         "fair_share: size * left <= rest -> size * left < rest": "what is left has the same mean without a bucket of that size",
@@ -286,6 +289,8 @@ EQUALS: dict[str, dict[str, str]] = {
     "program.yield_rewriting": {
         "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> not isinstance(key, ast.Constant)": "a name more changes no pair: the key is evaluated first in any case",
         "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> value_waits": "a constant with a name is the same constant",
+        "expressions_to_name: not isinstance(value, ast.Constant) and (self.kind == 'count' or not self.is_steady(value)) -> self.kind == 'count' or not self.is_steady(value)": "a constant with a name is the same constant",
+        "is_steady: isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in self.local_names) -> isinstance(node, ast.Constant)": "a steady value is the same with a name",
         "expressions_to_name: not isinstance(value, ast.Constant) and (self.kind == 'count' or not self.is_steady(value)) -> not isinstance(value, ast.Constant)": "a steady value is the same with a name",
         "choose_template: self.interns and self.types.is_str(value) and (not isinstance(value, ast.Constant)) -> self.interns and self.types.is_str(value)": "a constant is one object, interned or not",
         "is_known_to_fit: return kind in (str, int, float, bool, bytes, type(None)) if kind else self.types.is_str(value) -> return None": "what is known to fit passes the check",

@@ -18,6 +18,7 @@ from podreduce_operator.balance.bucket_packing import (
     find_nearest,
     imbalance,
     is_even,
+    numbers_near,
     pack_buckets,
     pack_by_hash,
     sizes_of,
@@ -263,3 +264,15 @@ def test_buckets_between_which_lies_nothing_are_read_at_once() -> None:
     packing = ((0, 3), (1, 2, 6), (4,), (5,))
     assert [count_stretches((buckets,), sizes) for buckets in packing] == [1, 0, 1, 1]
     assert count_stretches(((0, 4), (1, 2, 3, 5, 6)), sizes) == 4
+
+
+@pytest.mark.parametrize(("filled", "place"), [(1001, 1), (1250, 1), (1251, -1), (1999, -1)])
+def test_a_number_that_evens_the_buckets_out_is_tried_early_or_last_if_it_is_much_larger(
+    filled: int, place: int
+) -> None:
+    numbers = list(numbers_near(1000, filled))
+    most_buckets = filled // 1000
+    even = next(number for number in range(1000, filled + 1) if -(-filled // number) == most_buckets)
+    assert (numbers[0], numbers[place]) == (1000, even)
+    assert numbers.count(even) == 1
+    assert max(numbers) <= filled

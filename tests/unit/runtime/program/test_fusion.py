@@ -22,6 +22,7 @@ LINES = ["the quick brown fox", "the lazy dog", "", "a,b,c the the", "ünï cöd
 
 FUSED = {
     "word count": "for word in value.split(): yield word, 1",
+    "the line's key for each word": "for word in value.split(): yield key, 1",
     "two for each word": "for word in value.split(): yield word, 2",
     "True for each word": "for word in value.split(): yield word, True",
     "a private variable under its other name": """
@@ -206,6 +207,9 @@ yield [][0], (
     "a key that cannot travel": "yield {1}, 1",
     "a value that cannot travel": "yield value, {1}",
     "a constant that cannot travel, for a known key": "yield 'k', 1\nyield 'k', ...",
+    "a value that is not bound, for a known key": "yield 'k', 1\nif key == 'never':\n    late = 1\nyield 'k', late",
+    "not a number, for a known key": "yield 'k', 1\nyield 'k', 'x'",
+    "a number, for the key of a str": "yield 'k', 'x'\nyield 'k', 1",
     "no more": "yield value, next(iter(()))",
     "a list as key": "yield [value], 1",
     "not a number": "yield value, 'x'",

@@ -43,6 +43,16 @@ def test_an_aggregate_is_what_the_builtin_makes_of_all_values(
     assert found == [(key, BUILTINS[aggregation](values)) for key, values in groups]
 
 
+@pytest.mark.parametrize("aggregation", ["sum", "min", "max"])
+def test_values_that_no_map_has_aggregated_are_aggregated_here(tmp_path: Path, aggregation: str) -> None:
+    records: list[Record] = [(n % 40, n) for n in range(50)]
+    blob, _ = make_map_output(records, scratch=tmp_path)
+    taken = AggregateInput(aggregation, budget_bytes=PLENTY, scratch_directory=str(tmp_path))
+    taken.add_blob(blob.frames())
+    found = [(decode_key(key), value) for key, value in taken.aggregates()]
+    assert found == [(key, BUILTINS[aggregation](values)) for key, values in group_records(records)]
+
+
 @pytest.mark.parametrize("budget_bytes", [1, 100_000, PLENTY])
 @pytest.mark.parametrize("aggregation", ["min", "max"])
 def test_long_values_are_aggregated_within_the_budget(tmp_path: Path, budget_bytes: int, aggregation: str) -> None:
