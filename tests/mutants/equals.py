@@ -44,6 +44,7 @@ EQUALS: dict[str, dict[str, str]] = {
     "columnar.aggregation": {
         "grouped: table.group_by('key', use_threads=False) -> table.group_by('key')": "Arrow has one thread in a task",
         "has_pythons_order: return False -> return None": "it is only asked whether it is true",
+        "could_overflow: return False -> return None": "it is only asked whether it is true",
         "could_overflow: max(abs(bounds['min']), abs(bounds['max'])) * len(values) > MAX_EXACT_SUM -> max(abs(bounds['min']), abs(bounds['max'])) * len(values) >= MAX_EXACT_SUM": "decimals have the same sum",
         "python_values: 0 -> -1": "a column has one type",
     },
@@ -290,6 +291,7 @@ EQUALS: dict[str, dict[str, str]] = {
         "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> not isinstance(key, ast.Constant)": "a name more changes no pair: the key is evaluated first in any case",
         "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> value_waits": "a constant with a name is the same constant",
         "expressions_to_name: not isinstance(value, ast.Constant) and (self.kind == 'count' or not self.is_steady(value)) -> self.kind == 'count' or not self.is_steady(value)": "a constant with a name is the same constant",
+        "is_steady: node.id in self.local_names -> node.id not in self.local_names": "nothing runs between two looks at a name: a value that runs anything has a name itself, and so has its key",
         "is_steady: isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in self.local_names) -> isinstance(node, ast.Constant)": "a steady value is the same with a name",
         "expressions_to_name: not isinstance(value, ast.Constant) and (self.kind == 'count' or not self.is_steady(value)) -> not isinstance(value, ast.Constant)": "a steady value is the same with a name",
         "choose_template: self.interns and self.types.is_str(value) and (not isinstance(value, ast.Constant)) -> self.interns and self.types.is_str(value)": "a constant is one object, interned or not",
