@@ -247,6 +247,8 @@ EQUALS: dict[str, dict[str, str]] = {
         "visit_Name: ast.Name(id='VALUES', ctx=node.ctx) -> ast.Name(id='VALUES')": "it is only unparsed, which does not look at the context",
     },
     "balance.bucket_packing": {
+        "imbalance: 0.0 -> 1.0": "nothing is compared with the mean of no sizes",
+        "find_exchange: -1 -> 1": "an item of exactly that size is looked at from either side",
         "cut_row: zip(bins, pairwise(cuts), strict=True) -> zip(bins, pairwise(cuts))": "there is a cut between any two bins",
         "is_even: return False -> return None": "it is only asked whether it is true",
         "numbers_near: more > MUCH_MORE * most -> more >= MUCH_MORE * most": "a number that was tried is tried again",
