@@ -42,7 +42,8 @@ REMEDIES = {
     "(m-…), --set spec.reduce.partitions=N for a reduce (r-…)",
     "Killed": "somebody or the system killed the process; if memory was the reason, lower --parallelism",
     "ScratchFull": "free disk space for temporary files, or choose another directory with --work-dir",
-    "StorageDenied": "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and the bucket's name",
+    "StorageDenied": "do what the message says; for S3, check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and "
+    "the bucket's name",
     "StorageUnavailable": "check AWS_ENDPOINT_URL, and check that the store is up",
     "DeadlineExceeded": "raise it: --set spec.activeDeadlineSeconds=N",
     "ProgramNotFound": "put the ConfigMap into the job's file, after a line ---; a file, where its uri says",

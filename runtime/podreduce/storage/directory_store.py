@@ -4,6 +4,7 @@ Rule: a small request is made in the event loop's thread, because handing it to 
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -112,9 +113,10 @@ class DirectoryStore(ObjectStore):
     def delete_prefix(self, prefix: str) -> int:
         """Delete all objects below `prefix` and the directories that are empty then; return how many objects."""
         top = self._path(directory_prefix(prefix))
-        names, place = sorted(directories.readable_names(str(top))), self._writing("delete", prefix)
+        names = sorted(directories.readable_names(str(top)))
         for name in names:
-            with_retries(partial(directories.remove_file, name), place)
+            key = os.path.relpath(name, self.directory)
+            with_retries(partial(directories.remove_file, name), self._writing("delete", key))
         directories.remove_empty_directories(top)
         return len(names)
 

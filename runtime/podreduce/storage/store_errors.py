@@ -44,6 +44,7 @@ NOWHERE = "http://127.0.0.1:0"
 UNTRUSTED = "the endpoint's certificate is not trusted, or has expired: put its CA into caCert of the storage secret"
 NO_CREDENTIALS = "there are no credentials: fill the storage secret, or set the AWS_* variables"
 OTHER_HOST = "the endpoint's certificate is for another host name: correct endpoint in the storage secret"
+FORBIDDEN = "this user may not do this: change the permissions"
 REFUSALS = {
     "NotValidForName": OTHER_HOST,
     "Hostname mismatch": OTHER_HOST,
@@ -52,7 +53,8 @@ REFUSALS = {
     "CERTIFICATE_VERIFY_FAILED": UNTRUSTED,
     "redirect without LOCATION": ELSEWHERE,
     "127.0.0.1:0,": REDIRECT,
-    "Permission denied": "this user may not do this: change the permissions",
+    "Permission denied": FORBIDDEN,
+    "Operation not permitted": FORBIDDEN,
     "Read-only file system": "the directory is on a read-only file system: choose another",
     "missing credentials": NO_CREDENTIALS,
     "Unable to locate credentials": NO_CREDENTIALS,

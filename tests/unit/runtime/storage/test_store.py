@@ -1,8 +1,11 @@
 import asyncio
+import errno
+import os
 import time
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from obstore import exceptions
@@ -24,6 +27,9 @@ from podreduce.storage.connect import access_of, client_options
 from podreduce.storage.place import Place
 from podreduce.storage.retries import LONGEST_DELAY_SECONDS, delays_seconds, with_retries
 from podreduce.storage.store_errors import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PLACE = Place(verb="read", uri="s3://b/k", endpoint="http://minio:9000")
 
@@ -225,3 +231,31 @@ async def test_every_request_of_an_async_caller_passes_the_gate() -> None:
     with pytest.raises(ObjectNotFoundError):
         await store.get_async("k0")
     assert (gate.inside, gate.passed) == (0, 15)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "this user may not do this: change the permissions"),
+        (errno.EPERM, "this user may not do this: change the permissions"),
+        (errno.EROFS, "the directory is on a read-only file system: choose another"),
+    ],
+)
+def test_what_a_file_system_refuses_is_told_with_the_file_and_what_to_do(
+    tmp_path: Path, number: int, remedy: str
+) -> None:
+    def refuse() -> None:
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "file").write_bytes(b"")
+    store = replace(open_store(f"file://{tmp_path}/"), inject_fault=refuse)
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: store.put("below/file", b""),
+        lambda: store.get("below/file"),
+        lambda: store.delete("below/file"),
+        lambda: store.delete_prefix("below/"),
+    )
+    for call in calls:
+        with pytest.raises(StorageDeniedError, match=rf"{tmp_path}/below/file: cannot .*{remedy}$"):
+            call()
