@@ -44,8 +44,8 @@ class RangeFile:
 def refuse_broken_chunks(metadata: pq.FileMetaData, object_bytes: int) -> None:
     """Let Arrow check what the footer says about every chunk of a column, without reading one.
 
-    Arrow raises an error when it opens an invalid chunk to read it. Without this check other calls would abort. Once it
-    asks for a chunk's bytes, its description is valid: it is given none, and what it says of that is ignored.
+    Arrow raises an error when it opens an invalid chunk to read it. Without this check other calls would abort. All
+    chunks of a row group are checked before it asks for bytes; then it gets none, and its error for that is ignored.
 
     Raises:
         OSError: a chunk's description is invalid.

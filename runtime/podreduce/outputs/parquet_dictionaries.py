@@ -1,8 +1,9 @@
 """Which columns of a Parquet part have a dictionary: all but those of numbers that are mostly distinct. Rule: pure.
 
 Where most values are distinct, as the keys of a reduce are, a dictionary is written beside the numbers that point into
-it. Of numbers such a part takes twice as long, this count included, and nearly half as many bytes again. Texts have a
-dictionary always: to count them takes three times as long as writing one in vain, which Arrow ends at 1 MiB.
+it. Of numbers such a part takes twice as long, this count included, and nearly half as many bytes again. Texts and
+decimals have a dictionary always: to count texts takes three times as long as to write a dictionary in vain, which
+Arrow ends at 1 MiB.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ LISTS: Final = (
 )
 COUNTED_ROWS: Final = 1 << 18
 """Arrow ends a dictionary at 1 MiB, which is half as many numbers."""
-LEAST_BITS: Final = 32
+COUNTED_BITS: Final = (32, 64)
 
 
 def dictionary_paths(table: pa.Table) -> list[str]:
@@ -36,8 +37,8 @@ def dictionary_paths(table: pa.Table) -> list[str]:
 
 
 def is_of_numbers(kind: pa.DataType) -> bool:
-    """Tell whether a column's values are numbers or times of 32 or 64 bits. Smaller ones repeat anyway."""
-    return bool(pa.types.is_primitive(kind) and kind.bit_width >= LEAST_BITS)
+    """Tell whether a column's values are numbers or times of 32 or 64 bits. Smaller ones repeat in any long part."""
+    return bool(pa.types.is_primitive(kind) and kind.bit_width in COUNTED_BITS)
 
 
 def is_repeating(column: pa.ChunkedArray) -> bool:
@@ -49,7 +50,7 @@ def is_repeating(column: pa.ChunkedArray) -> bool:
 def count_distinct(column: pa.ChunkedArray) -> int:
     """Return how many distinct numbers a column has, null among them. They are sorted: a seventh of Arrow's time."""
     present = column.drop_null().combine_chunks()
-    words = np.sort(present.view(pa.int64() if column.type.bit_width > LEAST_BITS else pa.int32()).to_numpy())
+    words = np.sort(present.view(f"int{column.type.bit_width}").to_numpy())
     changes = int(np.count_nonzero(words[1:] != words[:-1]))
     return changes + bool(len(words)) + bool(column.null_count)
 

@@ -13,11 +13,12 @@ from typing import TypeVar
 
 import obstore
 
-from podreduce.contract.errors import ObjectNotFoundError
+from podreduce.contract.errors import InputError, ObjectNotFoundError
 from podreduce.storage import directories
 from podreduce.storage.readable_store import ObjectMeta
 from podreduce.storage.retries import with_retries
 from podreduce.storage.store import ObjectStore, directory_prefix
+from podreduce.storage.unusual_keys import is_unusual
 
 __all__ = ["DirectoryStore"]
 
@@ -30,13 +31,15 @@ T = TypeVar("T")
 class DirectoryStore(ObjectStore):
     """Files below one directory. It need not exist: the first write creates it."""
 
+    __slots__ = ()
+
     @property
     def directory(self) -> Path:
         """Where the files are."""
         return self._path("")
 
     def _path(self, key: str) -> Path:
-        return Path(f"/{self.prefix}{key}")  # a key that begins with / is below the directory, too
+        return Path("/", self.prefix + key)
 
     # Reading
 
@@ -111,13 +114,19 @@ class DirectoryStore(ObjectStore):
             await at_once(partial(self.delete, key))
 
     def delete_prefix(self, prefix: str) -> int:
-        """Delete all objects below `prefix` and the directories that are empty then; return how many objects."""
-        top = self._path(directory_prefix(prefix))
-        names = sorted(directories.readable_names(str(top)))
+        """Delete all objects below `prefix` and the directories that are empty then; return how many objects.
+
+        Raises:
+            InputError: a file system would read the prefix otherwise, and delete what lies elsewhere.
+        """
+        if is_unusual(self.prefix + directory_prefix(prefix)):
+            raise InputError(f"{self.uri_of(prefix)}: cannot delete it: it has an empty part, . or .. in it")
+        find = partial(directories.readable_names, str(self._path(prefix)))
+        names = with_retries(lambda: sorted(find()), self._place("list", prefix))
         for name in names:
             key = os.path.relpath(name, self.directory)
             with_retries(partial(directories.remove_file, name), self._writing("delete", key))
-        directories.remove_empty_directories(top)
+        directories.remove_empty_directories(self._path(prefix))
         return len(names)
 
     async def delete_prefix_async(self, prefix: str) -> int:

@@ -163,7 +163,7 @@ class ObjectStore(ReadableStore):
     def delete(self, *keys: str) -> None:
         """Delete these objects; missing ones are ignored."""
         for batch in self._delete_batches(keys):
-            with suppress(ObjectNotFoundError):  # S3 says nothing of missing ones; some stores do
+            with suppress(ObjectNotFoundError):  # for a store that calls a missing one an error
                 with_retries(partial(obstore.delete, self.store, batch), self._writing("delete", keys[0]))
 
     async def delete_async(self, *keys: str) -> None:

@@ -92,8 +92,9 @@ def test_types_that_cannot_be_counted_have_one() -> None:
         pa.RunEndEncodedArray.from_arrays([2], [1]),
         pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", "b"])]),
         pa.array([[1], [2]], pa.list_view(pa.int64())),
+        pa.array([(1, 2, 3), (4, 5, 6)], pa.month_day_nano_interval()),
     ],
-    ids=["run ends", "union", "list view"],
+    ids=["run ends", "union", "list view", "interval"],
 )
 def test_a_type_that_parquet_may_not_hold_is_left_to_the_writer(column: pa.Array) -> None:
     assert dictionary_paths(pa.table({"other": column, "key": ["a", "a"]}))[-1:] == ["key"]
