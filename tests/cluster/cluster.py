@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,6 +112,16 @@ class Cluster:
             )
             self._forwards[place] = PortForward(command, f"service/{service}", port)
         return self._forwards[place].address
+
+    def apply_crds(self, *crds: Mapping[str, Any]) -> None:
+        """Apply CRDs, and wait until the API server has established them.
+
+        For a moment a new one has no conditions, and kubectl refuses to wait for one of them.
+        """
+        self.apply(*map(dict, crds))
+        names = [f"crd/{crd['metadata']['name']}" for crd in crds]
+        wait = partial(self.kubectl, "wait", "--for=condition=Established", *names, "--timeout=30s", check=False)
+        self.wait_for(lambda: wait().returncode == 0, f"{', '.join(names)}: the condition Established")
 
     def wait_for(self, condition: Callable[[], Found | None], what: str, timeout: float = 60) -> Found:
         """Poll until the condition returns something, and return that.

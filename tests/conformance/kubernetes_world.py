@@ -119,10 +119,7 @@ async def eventually(probe: Callable[[], Awaitable[T | None]]) -> T:
 async def open_kubernetes_world(outside: Cluster, images: Images) -> AsyncIterator[KubernetesWorld]:
     """Apply a job in a new namespace and connect to the cluster as the administrator."""
     namespace = await asyncio.to_thread(outside.namespace, "interface")
-    await asyncio.to_thread(outside.apply, dict(load_crd()))
-    await asyncio.to_thread(
-        outside.kubectl, "wait", "--for=condition=Established", f"crd/{load_crd()['metadata']['name']}"
-    )
+    await asyncio.to_thread(outside.apply_crds, load_crd())
     script = config_map("script", main=UNTIL_STOPPED, init="")
     programs = config_map("programs", **{"job.py": "class Job: ..."})
     await asyncio.to_thread(outside.apply, script, programs, storage_secret(), make_manifest(), namespace=namespace)

@@ -66,10 +66,7 @@ class Person:
 @contextmanager
 def appear(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     """Give a person a namespace on a cluster with the CRDs; manifests are of now."""
-    for names in (JOBS, PIPELINES, SCHEDULES):
-        crd = dict(load_crd(names))
-        cluster.apply(crd)
-        cluster.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}", "--timeout=30s")
+    cluster.apply_crds(*map(load_crd, (JOBS, PIPELINES, SCHEDULES)))
     monkeypatch.setattr(job_manifests, "NOW", time.time())
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     namespace = cluster.namespace("commands")

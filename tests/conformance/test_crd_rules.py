@@ -21,9 +21,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def api(cluster: Cluster) -> Iterator[CustomObjectsApi]:
     kinds = (JOBS, SCHEDULES)
-    cluster.apply(*(dict(load_crd(names)) for names in kinds))
-    crds = [f"crd/{names.plural}.{GROUP}" for names in kinds]
-    cluster.kubectl("wait", "--for=condition=Established", *crds, "--timeout=30s")
+    cluster.apply_crds(*map(load_crd, kinds))
     client: ApiClient = new_client_from_config(str(cluster.kubeconfig))
     api = CustomObjectsApi(client)
     cluster.wait_for(lambda: all(is_served(api, names) for names in kinds), "the API of the CRDs")

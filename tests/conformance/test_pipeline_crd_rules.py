@@ -20,9 +20,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def api(cluster: Cluster) -> Iterator[CustomObjectsApi]:
-    crd: dict[str, Any] = dict(load_crd(PIPELINES))
-    cluster.apply(crd)
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}", "--timeout=30s")
+    cluster.apply_crds(load_crd(PIPELINES))
     client: ApiClient = new_client_from_config(str(cluster.kubeconfig))
     api = CustomObjectsApi(client)
     cluster.wait_for(lambda: is_served(api), "the API of the CRD")

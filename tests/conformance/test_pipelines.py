@@ -71,9 +71,7 @@ class World:
 async def world(cluster: Cluster, tmp_path: Path) -> AsyncIterator[World]:
     """The operator has the rights of the chart and no others."""
     kinds = (JOBS, PIPELINES)
-    await asyncio.to_thread(cluster.apply, *(dict(load_crd(names)) for names in kinds))
-    crds = [f"crd/{names.plural}.{GROUP}" for names in kinds]
-    await asyncio.to_thread(cluster.kubectl, "wait", "--for=condition=Established", *crds)
+    await asyncio.to_thread(cluster.apply_crds, *map(load_crd, kinds))
     namespace = await asyncio.to_thread(cluster.namespace, "pipelines")
     manifest = {"apiVersion": API_VERSION, "kind": PIPELINES.kind, "metadata": {"name": NAME}, "spec": PAGERANK}
     await asyncio.to_thread(cluster.apply, *make_account(namespace), manifest, namespace=namespace)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.api.crd import API_VERSION, GROUP, JOBS, PIPELINES, SCHEDULES, load_crd, schema_of
+from podreduce_operator.api.crd import API_VERSION, JOBS, PIPELINES, SCHEDULES, load_crd, schema_of
 from podreduce_operator.api.times import parse_time, render_time
 from podreduce_operator.cluster.kubernetes.api import ApiServer, connect
 from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND, PIPELINE_KIND
@@ -97,9 +97,7 @@ def make_schedule(namespace: str, **spec: Any) -> dict[str, Any]:
 async def world(cluster: Cluster, tmp_path: Path) -> AsyncIterator[World]:
     """The operator has the rights of the chart and no others."""
     kinds = (JOBS, PIPELINES, SCHEDULES)
-    await asyncio.to_thread(cluster.apply, *(dict(load_crd(names)) for names in kinds))
-    crds = [f"crd/{names.plural}.{GROUP}" for names in kinds]
-    await asyncio.to_thread(cluster.kubectl, "wait", "--for=condition=Established", *crds)
+    await asyncio.to_thread(cluster.apply_crds, *map(load_crd, kinds))
     namespace = await asyncio.to_thread(cluster.namespace, "schedules")
     await asyncio.to_thread(cluster.apply, *make_account(namespace), make_schedule(namespace), namespace=namespace)
     kubeconfig = await asyncio.to_thread(make_kubeconfig, cluster, namespace, tmp_path)
