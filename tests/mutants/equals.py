@@ -247,6 +247,9 @@ EQUALS: dict[str, dict[str, str]] = {
         "visit_Name: ast.Name(id='VALUES', ctx=node.ctx) -> ast.Name(id='VALUES')": "it is only unparsed, which does not look at the context",
     },
     "balance.bucket_packing": {
+        "place_longest_first: 0 -> 1": "all bins begin with as much",
+        "place_longest_first: 1 -> 0": "the items come in the order of their buckets, and the sort is stable",
+        "is_single: (1 for size, _ in self.items[-2:] if size) -> (1 for size, _ in self.items[-2:])": "the only bucket with bytes gains nothing in another bin, and one without bytes moves none",
         "imbalance: 0.0 -> 1.0": "nothing is compared with the mean of no sizes",
         "find_exchange: -1 -> 1": "an item of exactly that size is looked at from either side",
         "cut_row: zip(bins, pairwise(cuts), strict=True) -> zip(bins, pairwise(cuts))": "there is a cut between any two bins",
@@ -293,6 +296,7 @@ EQUALS: dict[str, dict[str, str]] = {
         "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> not isinstance(key, ast.Constant)": "a name more changes no pair: the key is evaluated first in any case",
         "expressions_to_name: value_waits and (not isinstance(key, ast.Constant)) -> value_waits": "a constant with a name is the same constant",
         "expressions_to_name: not isinstance(value, ast.Constant) and (self.kind == 'count' or not self.is_steady(value)) -> self.kind == 'count' or not self.is_steady(value)": "a constant with a name is the same constant",
+        "is_steady: return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in self.local_names) -> return None": "a steady value is the same with a name",
         "is_steady: node.id in self.local_names -> node.id not in self.local_names": "nothing runs between two looks at a name: a value that runs anything has a name itself, and so has its key",
         "is_steady: isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in self.local_names) -> isinstance(node, ast.Constant)": "a steady value is the same with a name",
         "expressions_to_name: not isinstance(value, ast.Constant) and (self.kind == 'count' or not self.is_steady(value)) -> not isinstance(value, ast.Constant)": "a steady value is the same with a name",

@@ -21,6 +21,7 @@ from podreduce_operator.balance.bucket_packing import (
     numbers_near,
     pack_buckets,
     pack_by_hash,
+    pack_longest_first,
     sizes_of,
 )
 from podreduce_operator.balance.partition_count import MOST_SMALL_PARTITIONS, choose_partitions, virtual_buckets
@@ -257,6 +258,16 @@ def test_a_number_of_partitions_that_leaves_neighbours_together_is_taken(wanted:
     assert is_even(packing, sizes)
     assert count_stretches(packing, sizes) <= 2 * len(packing)
     assert 0.8 * wanted <= len(packing) <= 1.25 * wanted
+
+
+@pytest.mark.parametrize("seed", [80, 87, 212])
+def test_an_even_row_with_many_exchanges_is_better_than_the_largest_first(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - a seeded case
+    sizes = [int(rng.choice([1, 1, 1, 0, 0, 5, 9]) * rng.uniform(1, 3) * 1000) for _ in range(200)]
+    packing = choose_packing(sizes, 50)
+    assert is_even(packing, sizes)
+    assert 2 * len(packing) < count_stretches(packing, sizes)
+    assert count_stretches(packing, sizes) < count_stretches(pack_longest_first(sizes, len(packing)), sizes)
 
 
 def test_buckets_between_which_lies_nothing_are_read_at_once() -> None:
