@@ -51,7 +51,8 @@ class DirectoryStore(ObjectStore):
             self._of_size(result, result.meta["size"], key, most_bytes)
             return bytes(result.bytes())
 
-        return await at_once(lambda: with_retries(read, self._place("read", key)))
+        data = await at_once(lambda: with_retries(read, self._place("read", key)))
+        return self._of_size(data, len(data), key, most_bytes)  # it may have grown meanwhile
 
     async def head_async(self, key: str) -> ObjectMeta:
         """Return the object's size, tag and time."""
