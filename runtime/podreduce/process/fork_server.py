@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, LIFELINE_VARIABLE, TASK
 from podreduce.process.forking import freeze, import_batches, import_columns, import_tasks, reseed
 
-__all__ = ["main"]
+__all__ = ["import_all", "main"]
 
 MAX_REQUEST_BYTES: Final = 256 * 1024
 DESCRIPTORS: Final = 3
@@ -29,13 +29,18 @@ def main() -> None:
     """Serve until the engine closes its end."""
     channel = socket.socket(fileno=int(os.environ.pop(FORK_CHANNEL_VARIABLE)))
     channel.set_inheritable(False)
+    import_all()
+    freeze()
+    serve(channel)
+
+
+def import_all() -> None:
+    """Import what any task needs."""
     import podreduce.process.entry  # noqa: F401, PLC0415 - every task starts with it
 
     import_columns()
     import_tasks()
     import_batches()
-    freeze()
-    serve(channel)
 
 
 def serve(channel: socket.socket) -> None:

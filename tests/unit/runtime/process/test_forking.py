@@ -5,10 +5,8 @@ import sys
 
 PROGRAM = """
 import sys
-from podreduce.process.forking import import_batches, import_columns, import_tasks
-import_columns()
-import_tasks()
-import_batches()
+from podreduce.process.fork_server import import_all
+import_all()
 before = set(sys.modules)
 import pyarrow as pa
 pa.table({"key": [1, 1], "value": [1.5, 2.5]}).group_by("key").aggregate([("value", "sum")])

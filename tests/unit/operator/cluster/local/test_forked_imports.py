@@ -58,11 +58,8 @@ class Columns(Shown):
 """
 IMPORTED = """
 import json, sys
-import podreduce.process.entry
-from podreduce.process.forking import import_batches, import_columns, import_tasks
-import_columns()
-import_tasks()
-import_batches()
+from podreduce.process.fork_server import import_all
+import_all()
 print(json.dumps(sorted(sys.modules)))
 """
 LIBRARIES = ("numpy", "obstore", "pandas", "podreduce", "pyarrow")
