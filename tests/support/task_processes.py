@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from podreduce.contract.environment import INTERPRETER_VARIABLES
+from podreduce.contract.process_variables import INTERPRETER_VARIABLES
 from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import decode
 from tests.support.task_runs import TaskRun

@@ -4,8 +4,10 @@ Rule: pure.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import yaml
 
@@ -82,12 +84,13 @@ def step_into(node: yaml.Node | None, part: str, line: int) -> tuple[yaml.Node |
     return None, line
 
 
-def compose(text: str) -> Iterator[yaml.Node]:
-    """Yield the documents' nodes, as far as the text is YAML."""
-    try:
-        yield from (node for node in yaml.compose_all(text, ManifestLoader) if node is not None)
-    except (yaml.YAMLError, RecursionError):
-        return
+@lru_cache(maxsize=1)
+def compose(text: str) -> Sequence[yaml.Node]:
+    """Return the documents' nodes, as far as the text is YAML. The last file's are kept: each step asks."""
+    nodes: list[yaml.Node] = []
+    with suppress(yaml.YAMLError, RecursionError):
+        nodes.extend(node for node in yaml.compose_all(text, ManifestLoader) if node is not None)
+    return nodes
 
 
 def descend(node: yaml.Node | None, path: Sequence[str]) -> yaml.Node | None:

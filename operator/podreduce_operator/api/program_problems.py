@@ -9,6 +9,7 @@ import difflib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 
 from podreduce.contract.members import (
@@ -36,8 +37,12 @@ class ProgramProblem:
     message: str
 
 
+@lru_cache(maxsize=8)
 def find_program_problems(source: str, class_name: str | None = None) -> tuple[ProgramProblem, ...]:
-    """Return what is wrong with the program; `class_name` is `spec.program.className`."""
+    """Return what is wrong with the program; `class_name` is `spec.program.className`.
+
+    The last answers are kept: each iteration of a loop asks again.
+    """
     syntax = find_syntax_problem(source)
     if syntax is not None:
         return (syntax,)

@@ -4,6 +4,8 @@ import gc
 import sys
 from typing import TYPE_CHECKING
 
+from podreduce.contract.importing import without
+
 if TYPE_CHECKING:
     from podreduce_operator.cluster.local.fork_server import ForkServer
 
@@ -48,9 +50,15 @@ def find_program_name(path: str) -> str:
 
 def open_fork_server() -> "ForkServer | None":
     """Start the fork server, which imports what tasks need while this process imports, validates and plans."""
-    from podreduce_operator.cluster.local.fork_server import ForkServer  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cluster.local.fork_server_process import start_process  # noqa: PLC0415 - only these need it
 
-    return ForkServer.open()
+    started = start_process()
+    with without("rich"):  # structlog would import it, for tracebacks that no command prints
+        import structlog  # noqa: F401, PLC0415 - the engine needs it
+
+        from podreduce_operator.cluster.local.fork_server import ForkServer  # noqa: PLC0415 - asyncio, slow to import
+
+    return None if started is None else ForkServer(*started)
 
 
 if __name__ == "__main__":

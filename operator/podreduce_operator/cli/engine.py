@@ -42,7 +42,7 @@ __all__ = [
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-STATUS_INTERVAL_SECONDS = 0.1
+STATUS_INTERVAL_SECONDS = 0.5
 """Short, because the status is in memory here and people watch it."""
 PASS_PAUSE_SECONDS = 0.001
 """A pass asks no API server here. A tiny job makes ten of them, and a pause after each was most of its time."""

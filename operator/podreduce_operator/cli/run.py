@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from podreduce.contract.environment import MODULES_VARIABLE
+from podreduce.contract.process_variables import MODULES_VARIABLE
 from podreduce_operator.api.crd import SCHEDULES
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError

@@ -80,6 +80,7 @@ class Reconciler:
         telemetry: told what happens.
         record_bytes: how much memory the records of all runs may take.
         min_pause_seconds: the least pause between two passes over a job.
+        clean_up_after_seconds: how long after a job's end its data is removed, so that what waits for the end is first.
     """
 
     def __init__(
@@ -96,11 +97,13 @@ class Reconciler:
         telemetry: Telemetry | None = None,
         record_bytes: float = math.inf,
         min_pause_seconds: float = MIN_PAUSE_SECONDS,
+        clean_up_after_seconds: float = 0.0,
     ) -> None:
         self.cluster = cluster
         self.limits = limits
         self.adoption = Adoption(installation)
         self.status_interval_seconds = status_interval_seconds
+        self.clean_up_after_seconds = clean_up_after_seconds
         self.clock = clock
         self.monotonic = monotonic
         self.telemetry = telemetry or Telemetry()
@@ -224,7 +227,7 @@ class Reconciler:
         log_progress(observed.job, status)
         for event in events_between(observed.job.status, status):
             await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
-        return 0.0 if decision.verdict.is_terminal else look_again
+        return self.clean_up_after_seconds if decision.verdict.is_terminal else look_again
 
     def note_phase(self, before: str | None, after: str | None, worker: JobWorker) -> None:
         """Report how long the job was in its phase, if it has left it."""

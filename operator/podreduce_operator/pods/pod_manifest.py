@@ -10,14 +10,8 @@ from hashlib import sha256
 from posixpath import basename, dirname
 from typing import Any
 
-from podreduce.contract.environment import (
-    CA_CERT_PATH,
-    INTERPRETER_VARIABLES,
-    KEY_PATH,
-    POD_NAME,
-    POD_UID,
-    StorageSettings,
-)
+from podreduce.contract.environment import CA_CERT_PATH, KEY_PATH, POD_NAME, POD_UID, StorageSettings
+from podreduce.contract.process_variables import INTERPRETER_VARIABLES
 from podreduce.contract.task import TaskType
 from podreduce_operator.api.crd import API_VERSION, GROUP, KIND
 from podreduce_operator.api.storage_secret import CA_CERT_KEY, KEY_FILES, OPTIONAL_KEYS, REQUIRED_KEYS

@@ -1,6 +1,6 @@
 """A task's settings: environment variables, set by the operator and read once by `python -m podreduce`.
 
-Rule: every variable's name is here and nowhere else. Local processes and pods get the same variables.
+Rule: every variable's name is here or in `process_variables`, and nowhere else. Local processes and pods get the same.
 """
 
 from collections.abc import Mapping
@@ -10,15 +10,8 @@ from podreduce.contract.task import TaskRef
 from podreduce.contract.wire import Wire
 
 __all__ = [
-    "BLOBS_VARIABLE",
     "CA_CERT_PATH",
-    "DEBUG_VARIABLE",
-    "FORK_CHANNEL_VARIABLE",
-    "FORK_SERVER_VARIABLES",
-    "INTERPRETER_VARIABLES",
     "KEY_PATH",
-    "LIFELINE_VARIABLE",
-    "MODULES_VARIABLE",
     "StorageSettings",
     "TaskEnvironment",
 ]
@@ -28,30 +21,6 @@ CA_CERT_PATH = "/etc/podreduce/storage/ca.crt"
 
 KEY_PATH = "/etc/podreduce/storage-keys"
 """Where a pod finds the Secret's `accessKey`, `secretKey` and `sessionToken`, as they are now."""
-
-LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
-"""For local processes: the number of the descriptor whose pipe breaks when the engine ends."""
-MODULES_VARIABLE = "PODREDUCE_MODULES"
-"""For local processes: the directory of the program's file, whose modules the program may import."""
-BLOBS_VARIABLE = "PODREDUCE_REPLAY_BLOBS"
-"""For a replay: the run's prefix, whose blobs a reduce reads; it writes nothing there."""
-DEBUG_VARIABLE = "PODREDUCE_REPLAY_DEBUG"
-"""For a replay: set if a debugger is to be opened where the task fails."""
-FORK_CHANNEL_VARIABLE = "PODREDUCE_FORK_CHANNEL"
-"""For the fork server: the number of the descriptor of its socket to the engine."""
-INTERPRETER_VARIABLES = {"PYTHONHASHSEED": "0"}
-"""What every task's interpreter starts with, whatever the image or the job sets. With a random seed each process would
-have another `hash("a")` and another order of a set, and `hash(key) % partitions` would spread a key's values."""
-
-FORK_SERVER_VARIABLES = {
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "OPENBLAS_NUM_THREADS": "1",
-    "GLIBC_TUNABLES": (
-        "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864"
-    ),
-}
-"""What the fork server starts with. No import may start a thread, because a fork would lose it. Many page faults of
-large columns are avoided: pages are huge, and a task begins with the thresholds that glibc comes to by itself."""
 
 
 class StorageSettings(Wire, frozen=True, kw_only=True):

@@ -3,14 +3,13 @@
 Rule: nothing here opens a store, starts a thread or calls a program: a copy could not use them.
 """
 
-import gc
 import os
 import sys
 from typing import Any
 
-from podreduce.contract.environment import FORK_SERVER_VARIABLES
+from podreduce.contract.process_variables import FORK_SERVER_VARIABLES
 
-__all__ = ["freeze", "import_batches", "import_columns", "import_tasks", "reseed"]
+__all__ = ["import_batches", "import_columns", "import_tasks", "reseed"]
 
 
 def import_tasks() -> None:
@@ -55,12 +54,6 @@ def import_batches() -> None:
     import podreduce.task.side_table  # noqa: F401, PLC0415 - likewise
 
     pa.array([0])
-
-
-def freeze() -> None:
-    """Let the copies share the existing objects: the garbage collector ignores them from now on."""
-    gc.collect()
-    gc.freeze()
 
 
 def reseed() -> None:

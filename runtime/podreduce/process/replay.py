@@ -8,8 +8,9 @@ import os
 import sys
 from typing import NoReturn
 
-from podreduce.contract.environment import BLOBS_VARIABLE, DEBUG_VARIABLE, StorageSettings, TaskEnvironment
+from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.process_variables import BLOBS_VARIABLE, DEBUG_VARIABLE
 from podreduce.contract.task import CommitRecord, TaskType
 from podreduce.process.entry import add_directories, report, reserve_stdout
 from podreduce.storage import open_store

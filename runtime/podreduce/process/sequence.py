@@ -7,6 +7,7 @@ reported that its own commit counts. Anything else ends the pod, and the commits
 Rule: the sequencer opens no store, starts no thread and calls no program: its copies could not use them.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from typing import NoReturn
 from podreduce.contract.environment import MORE_TASKS, SEQUENCE, TASK, TERMINATION_LOG, TaskEnvironment
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, TaskType
-from podreduce.process.forking import freeze, import_batches, import_columns, import_tasks, reseed
+from podreduce.process.forking import import_batches, import_columns, import_tasks, reseed
 
 __all__ = ["Turn", "take_turn"]
 
@@ -91,7 +92,7 @@ class Sequencer:
 
     def fork(self) -> Turn | None:
         """Fork a process for a task; return the turn in the task's process, and None in this one."""
-        freeze()
+        gc.freeze()  # the collector of the copy would touch, and so copy, every object
         self.channel, writing = os.pipe()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGTERM_ONLY)
         pid = os.fork()

@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-from podreduce.contract.environment import MODULES_VARIABLE
+from podreduce.contract.process_variables import MODULES_VARIABLE
 
 __all__ = ["find_own_directories"]
 

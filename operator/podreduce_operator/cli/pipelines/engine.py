@@ -20,7 +20,7 @@ from podreduce_operator.cli.engine import (
 )
 from podreduce_operator.cli.workspace import LOGS_NAME, Workspace
 from podreduce_operator.cluster.local.local_jobs import LocalJobs, Machine
-from podreduce_operator.cluster.local.notices import Notice, PodEnded, StatusWritten
+from podreduce_operator.cluster.local.notices import JobChanged, Notice, PodEnded, StatusWritten
 from podreduce_operator.loop.pipeline_loop import PipelineLoop
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.jobs import JobView
@@ -28,6 +28,9 @@ from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.resources import JobKey
 
 __all__ = ["LocalPipeline", "PipelineOutcome", "PipelineWatcher", "StepFailure", "run_pipeline_engine"]
+
+CLEAN_UP_AFTER_SECONDS = 0.1
+"""The steps that wait for a job have begun by then: in a loop, to remove the data of each iteration delays the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,7 @@ class Engine:
         """Let the loops see what has changed. The status of a job changes what the pipeline knows."""
         if self.is_over:
             return
-        if isinstance(notice, PodEnded | StatusWritten) and job in self.cluster.clusters:
+        if isinstance(notice, PodEnded | JobChanged) and job in self.cluster.clusters:
             self.jobs.wake(JobKey(namespace=self.cluster.pipeline.key.namespace, name=job))
         if isinstance(notice, StatusWritten):
             self.pipelines.wake(self.cluster.pipeline.key)
@@ -140,7 +143,11 @@ def open_engine(local: LocalPipeline, watcher: PipelineWatcher) -> Engine:
     engine = Engine(
         cluster=cluster,
         jobs=Reconciler(
-            cluster, limits=local_limits(slots), status_interval_seconds=pace, min_pause_seconds=PASS_PAUSE_SECONDS
+            cluster,
+            limits=local_limits(slots),
+            status_interval_seconds=pace,
+            min_pause_seconds=PASS_PAUSE_SECONDS,
+            clean_up_after_seconds=CLEAN_UP_AFTER_SECONDS,
         ),
         pipelines=PipelineLoop(
             cluster, parallelism=slots, status_interval_seconds=pace, min_pause_seconds=PASS_PAUSE_SECONDS

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import msgspec
 
-from podreduce.contract.environment import (
+from podreduce.contract.environment import StorageSettings
+from podreduce.contract.layout import commit_key
+from podreduce.contract.process_variables import (
     BLOBS_VARIABLE,
     DEBUG_VARIABLE,
     INTERPRETER_VARIABLES,
     LIFELINE_VARIABLE,
-    StorageSettings,
 )
-from podreduce.contract.layout import commit_key
 from podreduce.contract.task import CommitRecord, TaskOutcome, TaskRef
 from podreduce.contract.texts import render_count
 from podreduce.contract.wire import decode, decode_json

@@ -1,4 +1,4 @@
-"""The engine's side of the fork server: starts the server, asks it for processes, and learns how they ended.
+"""The engine's side of the fork server: asks it for processes, and learns how they ended.
 
 Rule: if the fork server fails, tasks can be started without it.
 """
@@ -9,14 +9,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, FORK_SERVER_VARIABLES, INTERPRETER_VARIABLES
-from podreduce_operator.cluster.local.kill_with_parent import IS_LINUX
+from podreduce_operator.cluster.local.fork_server_process import start_process
 
 __all__ = ["ForkServer", "ForkServerGoneError", "ForkedProcess"]
 
@@ -59,27 +57,8 @@ class ForkServer:
     @classmethod
     def open(cls) -> "ForkServer | None":
         """Start the server; None if this system does not support it."""
-        if not IS_LINUX or not hasattr(os, "pidfd_open"):
-            return None
-        own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with other:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "podreduce.process.fork_server"],
-                env={
-                    **FORK_SERVER_VARIABLES,
-                    **os.environ,
-                    **INTERPRETER_VARIABLES,
-                    "PYTHONUNBUFFERED": "1",
-                    FORK_CHANNEL_VARIABLE: str(other.fileno()),
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(other.fileno(),),
-                start_new_session=True,
-            )
-        own.setblocking(False)  # noqa: FBT003 - as socket has it
-        return cls(process, own)
+        started = start_process()
+        return None if started is None else cls(*started)
 
     async def start(self, environ: Mapping[str, str], descriptors: Sequence[int]) -> ForkedProcess:
         """Start a task's process with exactly this environment; `descriptors`: its output, error output and lifeline.

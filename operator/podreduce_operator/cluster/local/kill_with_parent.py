@@ -14,7 +14,7 @@ import threading
 from contextlib import suppress
 from typing import Self
 
-from podreduce.contract.environment import LIFELINE_VARIABLE
+from podreduce.contract.process_variables import LIFELINE_VARIABLE
 
 __all__ = ["IS_LINUX", "Lifeline", "main"]
 

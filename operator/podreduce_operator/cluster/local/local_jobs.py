@@ -21,7 +21,7 @@ from podreduce_operator.cluster.interface import JobStorage, PodWarning
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.job_view import view_job
 from podreduce_operator.cluster.local.machine import share_memory_bytes
-from podreduce_operator.cluster.local.notices import EventRecorded, Notice, StatusWritten
+from podreduce_operator.cluster.local.notices import EventRecorded, JobChanged, Notice, StatusWritten
 from podreduce_operator.cluster.local.processes import INSTALLATION, ProcessCluster, find_text, keep
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
@@ -142,7 +142,7 @@ class LocalJobs:
             work_uri=self.machine.work_uri,
             environ=self.machine.environ,
         )
-        self.tell(name, StatusWritten(status=job.status))
+        self.tell(name, JobChanged())
 
     async def change_step(self, pipeline: PipelineView, name: str, uid: str, fields: Mapping[str, Any]) -> None:
         """Change the job's spec in memory."""
@@ -157,7 +157,7 @@ class LocalJobs:
             raw_spec={**job.raw_spec, **fields},
             generation=job.generation + 1,
         )
-        self.tell(name, StatusWritten(status=job.status))
+        self.tell(name, JobChanged())
 
     async def delete_step(self, pipeline: PipelineView, name: str, uid: str) -> None:
         """Begin to stop the job's processes. It is gone when they have ended."""

@@ -10,7 +10,7 @@ from typing import Any
 from podreduce.contract.task import TaskRef
 from podreduce_operator.model.pods import PodView
 
-__all__ = ["EventRecorded", "LineWritten", "Notice", "PodEnded", "PodStarted", "StatusWritten", "Tell"]
+__all__ = ["EventRecorded", "JobChanged", "LineWritten", "Notice", "PodEnded", "PodStarted", "StatusWritten", "Tell"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,11 @@ class StatusWritten:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobChanged:
+    """The job has been created, or its spec has been changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecorded:
     """An event, as `kubectl describe` shows it on a cluster. `kind` is `Normal` or `Warning`."""
 
@@ -54,5 +59,5 @@ class EventRecorded:
     message: str
 
 
-Notice = PodStarted | LineWritten | PodEnded | StatusWritten | EventRecorded
+Notice = PodStarted | LineWritten | PodEnded | StatusWritten | JobChanged | EventRecorded
 Tell = Callable[[Notice], None]

@@ -20,7 +20,8 @@ from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 import msgspec
 
-from podreduce.contract.environment import INTERPRETER_VARIABLES, StorageSettings
+from podreduce.contract.environment import StorageSettings
+from podreduce.contract.process_variables import INTERPRETER_VARIABLES
 from podreduce.contract.task import TERMINATION_MESSAGE_BYTES, TaskOutcome
 from podreduce.contract.wire import decode_json
 from podreduce_operator.cluster.interface import JobStorage, PodWarning

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeAlias
 
-from podreduce.contract.environment import LIFELINE_VARIABLE
+from podreduce.contract.process_variables import LIFELINE_VARIABLE
 from podreduce_operator.cluster.local.fork_server import ForkedProcess, ForkServer, ForkServerGoneError
 from podreduce_operator.cluster.local.kill_with_parent import IS_LINUX, Lifeline
 

@@ -270,6 +270,15 @@ async def test_a_job_is_settled_when_its_status_says_all_that_is_known(world: Wo
     assert "postMortem" in world.cluster.jobs[KEY].status
 
 
+async def test_what_waits_for_a_jobs_end_is_before_its_clean_up(world: World) -> None:
+    world.add_job()  # its input is not there
+    world.reconciler.clean_up_after_seconds = 7.0
+    worker, seconds = JobWorker(), 0.0
+    while world.cluster.jobs[KEY].status.get("phase") != "Failed":
+        seconds = await world.reconciler.reconcile(KEY, worker) or 0.0
+    assert seconds == 7.0
+
+
 async def test_no_stop_waits_for_a_log_that_does_not_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def hang(job: JobView, name: str, lines: int) -> str:
         await asyncio.sleep(3600)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from podreduce.contract.environment import FORK_CHANNEL_VARIABLE
 from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.process_variables import FORK_CHANNEL_VARIABLE
 from podreduce_operator.cluster.local.fork_server import ForkServer, ForkServerGoneError
 from podreduce_operator.cluster.local.task_process import TASK_COMMAND, TaskProcess
 

@@ -121,6 +121,18 @@ def test_tasks_import_no_library_of_their_own(
         assert [name for name in sorted(imported) if name.split(".")[0] in LIBRARIES] == [], task
 
 
+def test_the_server_is_started_before_anything_slow_is_imported() -> None:
+    script = "import sys, podreduce_operator.cluster.local.fork_server_process; print(*sys.modules)"
+    imported = set(run([sys.executable, "-c", script], {**os.environ}).split())
+    assert not imported & {"asyncio", "msgspec", "numpy", "obstore", "structlog", "typer"}
+
+
+def test_the_server_imports_nothing_for_terminals() -> None:
+    imported = json.loads(run([sys.executable, "-c", IMPORTED], {**os.environ}))
+    assert {"structlog", "pyarrow"} <= set(imported)
+    assert "rich" not in imported
+
+
 def run(command: list[str], environ: dict[str, str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environ)
     assert done.returncode == 0, done.stdout + done.stderr
