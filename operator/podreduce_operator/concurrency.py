@@ -5,7 +5,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-__all__ = ["LOOP_ENDS", "gather_bounded"]
+__all__ = ["LOOP_ENDS", "gather_bounded", "in_thread_unless"]
 
 T = TypeVar("T")
 
@@ -15,6 +15,11 @@ LOOP_ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 Every other BaseException is a fault. For example, a panic in a Rust library is a BaseException but not an Exception.
 Code that must continue after any fault re-raises these and then catches BaseException.
 """
+
+
+async def in_thread_unless(is_brief: bool, call: Callable[[], T]) -> T:
+    """Make a call that blocks: in a thread, so that other coroutines need not wait, unless it takes less than that."""
+    return call() if is_brief else await asyncio.to_thread(call)
 
 
 async def gather_bounded(

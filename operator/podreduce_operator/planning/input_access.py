@@ -34,7 +34,7 @@ async def check_readable(
         store = open_at(store_uri)
         try:
             with suppress(ObjectNotFoundError, ObjectChangedError):  # it has changed since: its task says so
-                await store.in_thread(partial(store.get_range, key, 0, 1))
+                await store.in_thread(partial(store.get_range, key, 0, 1), is_brief=True)
         except StorageDeniedError as error:
             raise StorageDeniedError(f"{error}; {REMEDY}") from error
 

@@ -120,7 +120,9 @@ def refuse_special(uri: InputUri, store: ObjectStore) -> None:
 async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
     """Fail if the URI names files in a directory that cannot be read. They would be left out silently."""
     directory = as_prefix(uri.literal_prefix.rpartition("/")[0])
-    files = await store.in_thread(partial(store.unreadable_files, directory, recursive=uri.is_recursive))
+    is_brief = store.lists_briefly(directory, recursive=uri.is_recursive)
+    find = partial(store.unreadable_files, directory, recursive=uri.is_recursive)
+    files = await store.in_thread(find, is_brief=is_brief)
     named = [name for name in files if uri.names(name.lstrip("/"))]
     if named:
         raise ActionError(

@@ -3,7 +3,6 @@
 Rule: may be repeated at any point. The first `plan/plan.json` that is created is the plan.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from podreduce.storage import probe_conditional_create
 from podreduce_operator.api.program_problems import find_program_problems, find_syntax_problem
 from podreduce_operator.api.spec import JobSpec, ProgramSpec
 from podreduce_operator.cluster.interface import Cluster
-from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.concurrency import gather_bounded, in_thread_unless
 from podreduce_operator.digests.run_digests import ListedObject, digest_inputs, digest_spec
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
@@ -54,6 +53,10 @@ __all__ = ["FoundInputs", "cut_inputs", "pin_program", "plan_run", "read_inputs"
 
 CONCURRENT_WRITES = 8
 
+BRIEF_SOURCE = 16_384
+BRIEF_OBJECTS = 1_000
+"""What is done to a program of so many characters, or to a listing, takes some thousandths of a second."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundInputs:
@@ -62,6 +65,10 @@ class FoundInputs:
     listings: Sequence[Sequence[InputObject]]
     options: Sequence[InputOptions]
     side_inputs: tuple[SideInput, ...]
+
+    def count_objects(self) -> int:
+        """Return how many objects these are together."""
+        return sum(map(len, self.listings)) + sum(len(each.objects) for each in self.side_inputs)
 
 
 async def plan_run(run: Run, cluster: Cluster) -> None:
@@ -76,16 +83,16 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     await check_files(program, run.storage.open)
     spec = run.job.spec
     # In threads, here and below: with a large program or many gzips it takes seconds, and other jobs must not wait.
-    await asyncio.to_thread(refuse_invalid, program, spec)
+    await in_thread_unless(len(program.source or "") <= BRIEF_SOURCE, partial(refuse_invalid, program, spec))
     refuse_templates(spec)
     found = await read_inputs(run)
     await take_output(run, cluster)
-    planned = await asyncio.to_thread(cut_inputs, spec, found.listings, starts_pods=cluster.starts_pods)
+    is_brief = found.count_objects() <= BRIEF_OBJECTS
+    cut = partial(cut_inputs, spec, found.listings, starts_pods=cluster.starts_pods)
+    planned = await in_thread_unless(is_brief, cut)
     earlier = await look_for_maps(run, cluster, program, found, planned)
     planned = planned if earlier is None else earlier.planned
-    digests = await asyncio.to_thread(
-        digest_run, spec, program, found.listings, found.side_inputs, runs_in_image=cluster.runs_images
-    )
+    digest = partial(digest_run, spec, program, found, runs_in_image=cluster.runs_images)
     plan = build_plan(
         job=run.identity,
         spec=spec,
@@ -94,8 +101,8 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         raw_spec=dict(run.job.raw_spec),
         program=program,
         planned=planned,
-        pages=await write_pages(run, planned),
-        digests=digests,
+        pages=await write_pages(run, planned, is_brief=is_brief),
+        digests=await in_thread_unless(is_brief, digest),
         owner=run.job.owner,
         buckets=None if earlier is None else earlier.buckets,
     )
@@ -164,18 +171,11 @@ async def look_for_maps(
     return await find_earlier_maps(run, cluster, work)
 
 
-def digest_run(
-    spec: JobSpec,
-    program: Program,
-    listings: Sequence[Sequence[InputObject]],
-    side_inputs: Sequence[SideInput],
-    *,
-    runs_in_image: bool,
-) -> Digests:
+def digest_run(spec: JobSpec, program: Program, read: FoundInputs, *, runs_in_image: bool) -> Digests:
     """Return the digests of what the run reads and does."""
-    side = {each.name: [(found.uri, found.bytes, found.etag) for found in each.objects] for each in side_inputs}
+    side = {each.name: [(found.uri, found.bytes, found.etag) for found in each.objects] for each in read.side_inputs}
     return Digests(
-        input=digest_inputs([map(as_listed, listing) for listing in listings], side),
+        input=digest_inputs([map(as_listed, listing) for listing in read.listings], side),
         spec=digest_spec(spec, program, runs_in_image=runs_in_image),
     )
 
@@ -281,10 +281,14 @@ async def may_take(holder: Claim, run: Run, cluster: Cluster) -> bool:
     return is_over(job, holder.job, is_unread=job is None and cluster.is_unread(key, holder.job.uid))
 
 
-async def write_pages(run: Run, planned: Planned) -> list[PageRef]:
+async def write_pages(run: Run, planned: Planned, *, is_brief: bool) -> list[PageRef]:
     """Write the shard pages, a few at a time, and return the references for the plan."""
     pages, refs = enumerate(planned.pages()), []
-    while batch := await asyncio.to_thread(lambda: [encode_page(*page) for page in islice(pages, CONCURRENT_WRITES)]):
+
+    def encode_some() -> list[tuple[PageRef, bytes]]:
+        return [encode_page(*page) for page in islice(pages, CONCURRENT_WRITES)]
+
+    while batch := await in_thread_unless(is_brief, encode_some):
         writes = [partial(run.work.put_async, shard_page_key(ref.number), data) for ref, data in batch]
         await gather_bounded(writes, limit=CONCURRENT_WRITES)
         refs += [ref for ref, _ in batch]

@@ -75,7 +75,7 @@ async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> lis
         keys = [each.key for each in (commit.part, *commit.files) if each is not None]
         try:
             for key in filter(is_pending, keys):
-                await output.in_thread(partial(check_staged, output, key))
+                await output.in_thread(partial(check_staged, output, key), is_brief=True)
         except UploadLostError:
             return True
         return False
@@ -110,7 +110,7 @@ async def publish_part(output: ObjectStore, part: IntentPart) -> None:
     """
     try:
         if is_pending(part.part.key):
-            await output.in_thread(partial(publish_staged, output, part.part.key, part.name))
+            await output.in_thread(partial(publish_staged, output, part.part.key, part.name), is_brief=True)
         else:
             await output.copy_async(part.part.key, part.name)
     except ObjectNotFoundError:

@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta as ListedObject
 
 __all__ = [
+    "has_few_files",
     "list_directory",
     "locked",
     "readable_names",
@@ -34,6 +36,9 @@ UNREADABLE_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
 """Control characters, and the form of the directory store's unfinished uploads."""
 
 BAD_NAME = "rename them (no control characters, UTF-8, no ending like #1)"
+FEW_FILES = 256
+"""So many files are looked at in some thousandths of a second."""
+
 LINK_TO_NOTHING = "it is a broken link: correct or delete it"
 SPECIAL_FILES = {
     stat.S_IFIFO: "a pipe",
@@ -41,6 +46,16 @@ SPECIAL_FILES = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def has_few_files(top: str, *, recursive: bool) -> bool:
+    """Tell whether a directory is listed quickly: it has few entries and, if their files count too, no directories."""
+    try:
+        with os.scandir(top) as entries:
+            seen = list(islice(entries, FEW_FILES + 1))
+    except OSError:
+        return True  # the listing says why
+    return len(seen) <= FEW_FILES and not (recursive and any(each.is_dir() for each in seen))
 
 
 def list_directory(store: LocalStore, prefix: str, *, recursive: bool) -> list["ListedObject"]:

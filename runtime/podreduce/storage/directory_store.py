@@ -41,6 +41,14 @@ class DirectoryStore(ObjectStore):
     def _path(self, key: str) -> Path:
         return Path("/", self.prefix + key)
 
+    async def in_thread(self, request: Callable[[], T], *, is_brief: bool = False) -> T:
+        """Make a blocking request: at once if it `is_brief`, otherwise in a thread."""
+        return await (at_once(request) if is_brief else super().in_thread(request))
+
+    def lists_briefly(self, prefix: str, *, recursive: bool) -> bool:
+        """Tell whether the files of a directory, whose key ends with a slash, are found quickly."""
+        return directories.has_few_files(str(self._path(prefix)), recursive=recursive)
+
     # Reading
 
     async def get_small_async(self, key: str, most_bytes: int) -> bytes:

@@ -9,7 +9,7 @@ import obstore
 from obstore.store import LocalStore
 
 from podreduce.contract.errors import InputError, ObjectNotFoundError
-from podreduce.storage.directories import list_directory
+from podreduce.storage.directories import has_few_files, list_directory
 from podreduce.storage.place import Place, in_thread
 from podreduce.storage.retries import with_retries, with_retries_async
 from podreduce.storage.store_errors import STORE_ERRORS, translate
@@ -109,7 +109,9 @@ async def list_any_pages_async(
 ) -> AsyncIterator[list["ListedObject"]]:
     """Yield the objects page by page, for any store and any keys."""
     if isinstance(store, LocalStore):
-        yield await in_thread(lambda: list(list_objects(store, prefix, place, recursive=recursive, after=after)), place)
+        is_brief = has_few_files("/" + prefix.rpartition("/")[0], recursive=recursive)
+        find = partial(list_objects, store, prefix, place, recursive=recursive, after=after)
+        yield list(find()) if is_brief else await in_thread(lambda: list(find()), place)
         return
     last = after
     try:

@@ -80,8 +80,12 @@ class ReadableStore:
         """Return the URI of the object at `key`."""
         return self.uri + key
 
-    async def in_thread(self, request: Callable[[], T]) -> T:
-        """Make a blocking request in one of the threads that this store may hold."""
+    async def in_thread(self, request: Callable[[], T], *, is_brief: bool = False) -> T:
+        """Make a blocking request in one of the threads that this store may hold.
+
+        If it `is_brief`, a directory store makes it at once: it takes less time there than a thread needs to begin.
+        """
+        del is_brief
         return await in_thread(request, self._place("read", ""))
 
     # Reading
@@ -260,6 +264,11 @@ class ReadableStore:
         async with aclosing(self.list_async(prefix)) as found:
             async for _ in found:
                 return True
+        return False
+
+    def lists_briefly(self, prefix: str, *, recursive: bool) -> bool:
+        """Tell whether the files of a directory are found quickly. Of other stores nobody can tell."""
+        del prefix, recursive
         return False
 
     def unreadable_files(self, prefix: str = "", *, recursive: bool = True) -> Mapping[str, str]:
