@@ -108,8 +108,8 @@ def fit_columns(table: pa.Table, schema: pa.Schema, member: str) -> pa.Table:
     flat, names = flat_schema(schema), key_names(schema)
     if sorted(table.column_names) != sorted(flat.names):
         raise ProgramError(
-            f"{member} returned the columns {', '.join(table.column_names)}: return those of its batch, "
-            f"{', '.join(flat.names)}, since reduce_batch gets rows that were combined and others"
+            f"{member} returned the columns {', '.join(table.column_names)}: return those of its batch, which are "
+            f"{', '.join(flat.names)}; reduce_batch gets combined rows beside others"
         )
     table = flat_table(canonical_table(table, member, names)).select(flat.names)
     columns = [fit_column(column, field, member) for column, field in zip(table.columns, flat, strict=True)]
