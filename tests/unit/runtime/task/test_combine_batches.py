@@ -266,8 +266,8 @@ def test_the_counters_of_a_map_say_what_was_combined_and_its_reduce_reads_less()
         (
             "return pa.table({'key': batch['key'], 'value': batch['key']})",
             (
-                "Job.combine_batch returned the column value of type string, and its batch had int64: cast it there, or "
-                "in map_batch, so that both are the same"
+                "Job.combine_batch returned the column value of type string, and its batch had int64: cast it there, "
+                "or in map_batch, so that both are the same"
             ),
         ),
         (
