@@ -19,7 +19,7 @@ COUNTERS = {
 """What each built-in counter counts, by the end of its name."""
 WAYS = {
     "columnarTasks": "map tasks that ran the columnar way",
-    "combineInput": "values that maps gave to `combine_func`, `largest:N` and `smallest:N`, and rows given to `combine_batch`",
+    "combineInput": "values given to `combine_func`, `largest:N` and `smallest:N` in maps, and rows to `combine_batch`",
     "combineOutput": "values or rows that it left",
     "declaredTasks": "map tasks that ran the declared way",
     "fusedTasks": "those of the declared and generic ones whose `map_func` was fused",

@@ -58,10 +58,13 @@ class RowCombiner:
                     yield bucket, combined
 
     def _combine_batch(self, batch: pa.RecordBatch) -> pa.Table:
-        """Return the rows of a batch, combined if a key repeats."""
+        """Return the rows of a batch, combined if a key repeats.
+
+        A column of nulls only may have a type in other batches, which the function may need: it is not called then.
+        """
         keys = batch.column(0)
         rows = last_rows(keys)
-        if len(rows) == len(keys):
+        if len(rows) == len(keys) or any(map(pa.types.is_null, flat_schema(batch.schema).types)):
             return pa.Table.from_batches([batch])
         combined = self._combine(batch, keys.take(pa.array(rows)))
         self.rows_in += batch.num_rows

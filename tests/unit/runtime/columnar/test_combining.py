@@ -38,6 +38,23 @@ def test_a_combiner_that_saves_too_little_is_not_called_again() -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "columns"),
+    [
+        ((), {"key": [1, 1], "value": [None, None]}),
+        ((), {"key": [None, None], "value": [1, 2]}),
+        (("a", "b"), {"a": [1, 1], "b": [None, None], "value": [1, 2]}),
+    ],
+    ids=["values", "keys", "a column of the key"],
+)
+def test_rows_with_a_column_that_has_no_type_yet_are_kept(names: tuple[str, ...], columns: dict[str, Any]) -> None:
+    def refuse(batch: pa.RecordBatch, distinct: pa.Array) -> pa.Table:
+        raise AssertionError((batch, distinct))
+
+    table = canonical_table(pa.table(columns), MEMBER, names)
+    assert [*RowCombiner(refuse, member=MEMBER).combine_pieces([(0, table)])] == [(0, table)]
+
+
+@pytest.mark.parametrize(
     ("budget_bytes", "more", "fan_in"),
     [(COMBINED_BYTES + 5 * OPEN_BYTES, 0, 5), (COMBINED_BYTES, 0, 2), (1, 0, 2), (5 * OPEN_BYTES, 1, 5)],
 )
