@@ -19,8 +19,8 @@ COUNTERS = {
 """What each built-in counter counts, by the end of its name."""
 WAYS = {
     "columnarTasks": "map tasks that ran the columnar way",
-    "combineInput": "values that map tasks gave to `combine_func`, or to `largest:N` and `smallest:N`",
-    "combineOutput": "values that it left",
+    "combineInput": "values given to `combine_func`, `largest:N` and `smallest:N` in maps, and rows to `combine_batch`",
+    "combineOutput": "values or rows that it left",
     "declaredTasks": "map tasks that ran the declared way",
     "fusedTasks": "those of the declared and generic ones whose `map_func` was fused",
     "genericTasks": "map tasks that ran the generic way",

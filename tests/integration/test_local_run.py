@@ -719,6 +719,40 @@ def test_parquet_is_read_by_columns_and_filter(here: Path, program: str) -> None
     assert read_output(here / "out") == [f"{shop}\t{total}" for shop, total in duckdb.execute(query).fetchall()]
 
 
+COMBINED = """
+import pyarrow as pa
+class Sums:
+    key_columns = ("shop", "day")
+    def map_batch(self, batch):
+        return batch
+    def reduce_batch(self, batch):
+        names = ["shop", "day", "price"]
+        return pa.table(batch).group_by(names[:2]).aggregate([("price", "sum")]).rename_columns(names)
+    combine_batch = reduce_batch
+"""
+
+
+def test_combined_batches_equal_duckdb(here: Path) -> None:
+    sales = [(number % 3 or None, f"{number % 7}", number) for number in range(1000)]
+    lines = [json.dumps({"shop": shop, "day": day, "price": price}) for shop, day, price in sales]
+    (here / "sales.jsonl").write_text("\n".join(lines))
+    job = write_job(
+        here,
+        program=source(COMBINED),
+        input={"uris": ["sales.jsonl"], "format": "JSONLines"},
+        output={"uri": "out/", "format": "CSV"},
+    )
+    ran = podreduce(here, "run", job, "--set", "spec.map.shards=3")
+    assert ran.returncode == 0, ran.stderr
+    duckdb.execute("create or replace table sales (shop int, day text, price int)")
+    duckdb.executemany("insert into sales values (?, ?, ?)", sales)
+    totals = duckdb.execute("select shop, day, sum(price) from sales group by all").fetchall()
+    expected = [",".join("" if each is None else str(each) for each in row) for row in totals]
+    assert sorted(line for line in read_output(here / "out") if "shop" not in line) == sorted(expected)
+    counters = json.loads((here / "out" / "_MANIFEST.json").read_text())["counters"]["podreduce"]
+    assert (counters["combineInput"], counters["reduceRecordsIn"]) == (1000, counters["combineOutput"])
+
+
 PICKY = """
 class Picky:
     combiner = "count"

@@ -24,6 +24,9 @@ from podreduce_operator.api.program_tree import ProgramClass, ProgramTree, is_ge
 
 __all__ = ["ProgramProblem", "find_program_problems", "find_syntax_problem"]
 
+NEED_ANOTHER = frozenset({"reduce_batch", "combine_func", "combine_batch"})
+"""Members that are wrong without another one, which may come from a base class that is not known."""
+
 QUIET = Lock()
 """Held while warnings are off: this holds for the whole process, and several threads may check programs."""
 
@@ -150,8 +153,8 @@ def find_declaration_problems(job: ProgramClass) -> Iterator[ProgramProblem]:
             yield ProgramProblem(line=declared.lineno, column=declared.col_offset + 1, message=wrong)
             return
     has = [name for name, node in job.own.items() if is_present(node)]
-    if not job.is_complete:  # what another class adds cannot mend these two
-        has = [name for name in has if name not in {"reduce_batch", "combine_func"} or combiner is not None]
+    if not job.is_complete:  # what another class adds cannot mend the others
+        has = [name for name in has if name not in NEED_ANOTHER or combiner is not None]
     wrong = describe_conflict(job.name, has, combiner if isinstance(combiner, str) else None)
     if wrong is not None:
         yield ProgramProblem(line=job.node.lineno, column=job.node.col_offset + 1, message=wrong)

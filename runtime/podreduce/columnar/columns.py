@@ -38,6 +38,7 @@ __all__ = [
     "compact_table",
     "cut_rows",
     "encoded_key",
+    "key_at",
     "one_array",
     "unify_schemas",
     "unify_tables",
@@ -172,6 +173,8 @@ def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
     Raises:
         ProgramError: two of them have no common type; the message names both.
     """
+    if len(tables) == 1:
+        return tables[0]
     if len({table.schema for table in tables}) == 1:
         return pa.concat_tables(tables)
     try:
@@ -216,8 +219,13 @@ def bucket_rows(keys: pa.Array, bucket_of: Callable[[bytes], int], elements: int
 
 def encoded_key(keys: Any, row: int) -> bytes:  # noqa: ANN401 - an array or chunked array
     """Return the encoded key of a row; of several key columns the tuple."""
+    return encode_key(key_at(keys, row))
+
+
+def key_at(keys: Any, row: int) -> Any:  # noqa: ANN401 - likewise → a key of any type
+    """Return the key of a row; of several key columns the tuple."""
     key = keys[row].as_py()
-    return encode_key(tuple(key.values()) if type(key) is dict else key)
+    return tuple(key.values()) if type(key) is dict else key
 
 
 def bisect_keys(keys: Any, key: bytes, start: int = 0) -> int:  # noqa: ANN401 - likewise

@@ -31,9 +31,10 @@ KEY: Final = "key"
 
 def key_names(schema: pa.Schema) -> list[str]:
     """Return the names of the key columns in the struct of a schema; empty if its key is a single column."""
-    if not schema.names or schema.names[0] != KEY or not pa.types.is_struct(schema.types[0]):
+    if not len(schema):
         return []
-    return [field.name for field in schema.types[0]]
+    first = schema.field(0)  # the lists of all names and types are made anew each time
+    return [field.name for field in first.type] if first.name == KEY and pa.types.is_struct(first.type) else []
 
 
 def nested_table(table: pa.Table, names: Sequence[str]) -> pa.Table:

@@ -6,6 +6,7 @@ from typing import Final
 import pyarrow as pa
 
 from podreduce.columnar.columns import MAX_TABLE_BYTES, compact_table, cut_rows, unify_schemas, unify_tables
+from podreduce.columnar.combining import COMBINED_BYTES, RowCombiner
 from podreduce.columnar.holding import HeldTables
 from podreduce.columnar.runs import ColumnRun, merge_tables, sort_table
 
@@ -28,6 +29,7 @@ class ColumnSorter:
         scratch_directory: where runs are spilled.
         member: the function of the program that made the tables, for messages.
         key_elements: how many columns of a key choose its bucket; None: all.
+        combiner: makes fewer rows, before any are spilled or yielded.
 
     Attributes:
         spills: how many runs were spilled.
@@ -42,6 +44,7 @@ class ColumnSorter:
         scratch_directory: str,
         member: str,
         key_elements: int | None = None,
+        combiner: RowCombiner | None = None,
     ) -> None:
         self._key_elements = key_elements
         self._buckets = buckets
@@ -51,7 +54,9 @@ class ColumnSorter:
         self._member = member
         self._held = HeldTables()
         self._schema: pa.Schema | None = None
-        self._fan_in = min(max(budget_bytes // OPEN_BYTES, 2), MAX_FAN_IN)
+        self._combined = combiner.combine_pieces if combiner else iter
+        merge_bytes = budget_bytes - COMBINED_BYTES if combiner else budget_bytes
+        self._fan_in = min(max(merge_bytes // OPEN_BYTES, 2), MAX_FAN_IN)
         self._runs: list[ColumnRun] = []
         self.spills = 0
 
@@ -87,13 +92,12 @@ class ColumnSorter:
         All tables have the common types of every table taken, spilled or not.
         """
         if not self._runs:
-            yield from self._sort_held()
+            yield from self._combined(self._sort_held())
             return
         self._spill()
         while len(self._runs) > self._fan_in:
             self._merge_last(self._fan_in)
-        for bucket, table in self._merge(self._runs):
-            yield bucket, self._as_all(table)
+        yield from self._combined((bucket, self._as_all(table)) for bucket, table in self._merge(self._runs))
         self._close(self._runs)
 
     def _as_all(self, table: pa.Table) -> pa.Table:
@@ -114,7 +118,8 @@ class ColumnSorter:
     def _spill(self) -> None:
         """Write the held rows as a run; merge the last runs if enough of them are of one level."""
         if self._held:
-            self._runs.append(ColumnRun(self._directory, buckets=self._buckets, parts=self._sort_held()))
+            parts = self._combined(self._sort_held())
+            self._runs.append(ColumnRun(self._directory, buckets=self._buckets, parts=parts))
             self.spills += 1
         while len(tail := self._runs[-self._fan_in :]) == self._fan_in and len({run.level for run in tail}) == 1:
             self._merge_last(self._fan_in)
@@ -123,7 +128,8 @@ class ColumnSorter:
         """Replace the last runs by one of the next level: each row is written again only once a level."""
         runs = self._runs[-count:]
         level = 1 + max(run.level for run in runs)
-        merged = ColumnRun(self._directory, buckets=self._buckets, parts=self._merge(runs), level=level)
+        parts = self._combined(self._merge(runs))
+        merged = ColumnRun(self._directory, buckets=self._buckets, parts=parts, level=level)
         self._runs[-count:] = [merged]
         self._close(runs)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from podreduce.columnar.columns import encoded_key, one_array
 from podreduce.columnar.key_columns import prefix_of
+from podreduce.columnar.key_runs import all_ends, run_ends
 from podreduce.encoding.heavy_keys import MAX_KEYS, HeavyKeys
 
 __all__ = ["TOGETHER_BYTES", "gather_pieces", "weigh_pieces"]
@@ -68,20 +69,6 @@ def choose_keys(weights: NDArray[np.float64], least: int) -> NDArray[np.int64]:
         heavy = heavy[np.argpartition(weights[heavy], -MAX_KEYS)[-MAX_KEYS:]]
     places = {0, *heavy.tolist(), len(weights) - 1}
     return np.array(sorted(places), np.int64)
-
-
-def all_ends(rows: int, several: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return all ends among so many rows, in order, each once."""
-    is_end = np.zeros(rows + 1, np.bool_)
-    for ends in several:
-        is_end[ends] = True
-    return np.flatnonzero(is_end)
-
-
-def run_ends(column: pa.Array) -> NDArray[np.int64]:
-    """Return where each run of equal values ends."""
-    found: NDArray[np.int64] = pc.run_end_encode(column, run_end_type=pa.int64()).run_ends.to_numpy()
-    return found
 
 
 def row_bytes(table: pa.Table) -> NDArray[np.float64]:

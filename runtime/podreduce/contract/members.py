@@ -45,6 +45,7 @@ ARGUMENTS = MappingProxyType(
     {
         "map_func": ("key", "value"),
         "map_batch": ("batch",),
+        "combine_batch": ("batch",),
         "reduce_batch": ("batch",),
         "reduce_func": ("key", "values"),
         "combine_func": ("key", "values"),
@@ -102,7 +103,7 @@ def parse_ranking(combiner: object) -> Ranking | None:
 def describe_conflict(name: str, has: Collection[str], combiner: str | None) -> str | None:
     """Return why the members that the class `name` has cannot go together; None if they can."""
     ranks = parse_ranking(combiner) is not None
-    rivals = sorted({"reduce_batch", "combine_func", *(() if ranks else ("reduce_func",))} & set(has))
+    rivals = sorted({"reduce_batch", "combine_func", "combine_batch", *(() if ranks else ("reduce_func",))} & set(has))
     if combiner is not None and rivals:
         why = "which keeps values for a reduce_func or the output" if ranks else "which is its reduce"
         return f"{name} has combiner = {combiner!r}, {why}, and {' and '.join(rivals)}: remove one of them"
@@ -111,8 +112,9 @@ def describe_conflict(name: str, has: Collection[str], combiner: str | None) -> 
             return f"{name} has {one} and {other}, which do the same work: remove one of the two"
     if "reduce_batch" in has and "map_batch" not in has:
         return f"{name}.reduce_batch takes the columns of a map_batch: write one, or a reduce_func"
-    if "combine_func" in has and "reduce_func" not in has:
-        return f"{name}.combine_func needs a reduce_func: write one, or remove combine_func"
+    for combines, reduces in (("combine_func", "reduce_func"), ("combine_batch", "reduce_batch")):
+        if combines in has and reduces not in has:
+            return f"{name}.{combines} needs a {reduces}: write one, or remove {combines}"
     return None
 
 

@@ -49,6 +49,7 @@ def import_batches() -> None:
     import podreduce.inputs.parquet_rows  # noqa: PLC0415 - as above
     import podreduce.outputs.columns  # noqa: PLC0415 - as above
     import podreduce.outputs.parquet_dictionaries  # noqa: PLC0415 - as above
+    import podreduce.task.combine_batches  # noqa: PLC0415 - likewise
     import podreduce.task.map_batches  # noqa: PLC0415 - likewise
     import podreduce.task.reduce_batches  # noqa: PLC0415 - likewise
     import podreduce.task.side_table  # noqa: F401, PLC0415 - likewise

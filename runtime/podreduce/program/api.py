@@ -49,6 +49,14 @@ class Combines(Protocol):
         ...
 
 
+class CombinesBatches(Protocol):
+    """A job class that shrinks its map's columns: it may be called never, or repeatedly on parts of a key's rows."""
+
+    def combine_batch(self, batch: "pa.RecordBatch") -> Any:  # noqa: ANN401 - a batch, a table, several, or None
+        """Return rows with the columns and some of the keys of `batch`, whose rows are in the order of their keys."""
+        ...
+
+
 class Aggregates(Protocol):
     """A job class whose reduce is a built-in one: the output is (key, aggregate)."""
 

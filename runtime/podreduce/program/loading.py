@@ -51,6 +51,7 @@ class LoadedProgram:
     class_name: str
     map_func: Member | None
     map_batch: Member | None
+    combine_batch: Member | None
     reduce_batch: Member | None
     reduce_func: Member | None
     combine_func: Member | None

@@ -48,6 +48,7 @@ CALLERS = tuple(
         "task/reduce_rows",
         "task/map_batches",
         "task/skip_batches",
+        "task/combine_batches",
         "task/reduce_batches",
     )
 )

@@ -12,7 +12,7 @@ from podreduce.encoding.frame_packing import FramePacker
 from podreduce.encoding.merge import Piece
 from podreduce.rows.aggregations import condense
 
-__all__ = ["Combine", "Combiner", "PackGroup", "aggregating"]
+__all__ = ["Combine", "Combiner", "PackGroup", "aggregating", "has_paid"]
 
 Combine: TypeAlias = Callable[[Key, list[Value]], list[Value | Encoded]]
 """(key, values in order) → captured values (`codec.capture`)."""
@@ -25,6 +25,11 @@ BATCH_ROWS: Final = 8192
 TRIAL_ROWS: Final = 8192
 PAYING_RATIO: Final = 0.8
 """If a combiner leaves more than this share of the values, it costs more than it saves."""
+
+
+def has_paid(rows_in: int, rows_out: int) -> bool:
+    """Tell whether combining so many rows to so many has saved enough, or has not been tried often enough."""
+    return rows_in < TRIAL_ROWS or rows_out <= PAYING_RATIO * rows_in
 
 
 class Combiner:
@@ -43,8 +48,8 @@ class Combiner:
 
     @property
     def pays(self) -> bool:
-        """Tell whether to continue: it has saved enough, or has not been tried often enough."""
-        return self.rows_in < TRIAL_ROWS or self.rows_out <= PAYING_RATIO * self.rows_in
+        """Tell whether to continue."""
+        return has_paid(self.rows_in, self.rows_out)
 
     def combine(self, key: Key, values: list[Value | Encoded]) -> list[Value | Encoded]:
         """Combine captured values: a large group in batches, then their results once more."""

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 
 from podreduce.columnar.columns import canonical_table
+from podreduce.columnar.combining import Combine, RowCombiner
 from podreduce.columnar.runs import write_frames
 from podreduce.columnar.sorting import ColumnSorter
 from podreduce.columnar.weights import gather_pieces, weigh_pieces
@@ -56,10 +57,12 @@ class ColumnBuffer:
         scratch_directory: str,
         member: str,
         key_elements: int | None = None,
+        combine: Combine | None = None,
     ) -> None:
         self._key_elements = key_elements
         self._buckets = buckets
         self._sampler = sampler
+        self._combiner = RowCombiner(combine, member=member, key_elements=key_elements) if combine else None
         self._sorter = ColumnSorter(
             buckets=buckets,
             bucket_of=bucket_of,
@@ -67,15 +70,25 @@ class ColumnBuffer:
             scratch_directory=scratch_directory,
             member=member,
             key_elements=key_elements,
+            combiner=self._combiner,
         )
         self.add = self._sorter.add
-        self.combined_in = self.combined_out = 0
         self.heavy_keys = HeavyKeys(key_elements=key_elements)
 
     @property
     def spills(self) -> int:
         """How many runs were spilled."""
         return self._sorter.spills
+
+    @property
+    def combined_in(self) -> int:
+        """How many rows were given to the combiner."""
+        return self._combiner.rows_in if self._combiner else 0
+
+    @property
+    def combined_out(self) -> int:
+        """How many rows the combiner left."""
+        return self._combiner.rows_out if self._combiner else 0
 
     def finish(self, write: Callable[[bytes], object]) -> BlobSummary:
         """Write everything as a blob to `write`; call it once, last."""

@@ -160,7 +160,8 @@ def open_row_buffer(attempt: Attempt, program: LoadedProgram, budget_bytes: int)
 
 def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[ColumnBuffer, BatchLoop]":
     """Return the buffer that keeps columns, and its loop."""
-    from podreduce.task.map_batches import BatchLoop, ColumnBuffer, keyed_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
+    from podreduce.task.combine_batches import combine_by_batches  # noqa: PLC0415 - pyarrow, which row jobs do not need
+    from podreduce.task.map_batches import BatchLoop, ColumnBuffer, keyed_sink  # noqa: PLC0415 - likewise
 
     buckets, bucket_of = choose_buckets(attempt.plan, program)
     buffer = ColumnBuffer(
@@ -171,6 +172,7 @@ def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[Colum
         scratch_directory=attempt.environment.scratch_directory,
         member=f"{program.class_name}.map_batch",
         key_elements=attempt.plan.partition_key_length,
+        combine=combine_by_batches(program),
     )
     return buffer, BatchLoop(attempt, program, keyed_sink(program, buffer.add))
 

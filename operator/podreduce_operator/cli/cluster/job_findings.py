@@ -262,7 +262,7 @@ def find_skew(case: Case) -> Iterator[Finding]:
             task = f"r-{heavy['partition']}" if "partition" in heavy else "one reduce task"
             yield Finding(
                 text=f"the key {heavy['key']} has {heavy['share']:.0%} of the shuffled data, and {task} takes it all",
-                remedy="a combiner or combine_func makes it less; see Skew in docs/troubleshooting.md",
+                remedy="a combiner, combine_func or combine_batch makes it less; see Skew in docs/troubleshooting.md",
             )
 
 

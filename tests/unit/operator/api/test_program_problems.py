@@ -10,6 +10,7 @@ from tests.support.drawn_programs import draw_program
 from tests.support.searching import seeds, tries
 
 JOB = "class Job:\n    def map_func(self, key, value):\n        yield value, 1\n"
+BATCHES = "class Job:\n    def map_batch(self, batch): pass\n    def reduce_batch(self, batch): pass\n"
 
 
 def refusal_of(source: str, class_name: str | None) -> ProgramError | None:
@@ -64,6 +65,7 @@ def test_what_a_task_refuses_of_a_plain_program_the_text_shows() -> None:
         (JOB + "    combiner = 'avg'\n", (4, 16), "Job.combiner is 'avg': it must be one of sum, min, max, count"),
         (JOB + "    combiner = 'largest:0'\n", (4, 16), "largest:N and smallest:N, with N from 1 to 10000"),
         (JOB + "    key_columns = ('a', 'b')\n", (4, 19), "Job.key_columns are the keys of a reduce_batch"),
+        (JOB + "    def combine_batch(self, batch): pass\n", (2, 1), "Job.combine_batch needs a reduce_batch"),
         (JOB + "    key_columns = ('a',)\n", (4, 19), "a tuple of 2 to 100 names of columns"),
         (JOB + "    def setup(self):\n        pass\n", (4, 5), "write def setup(self, context)"),
         (JOB + "    def setup(self, context):\n        yield 1, 1\n", (4, 5), "has a yield, and what it yields"),
@@ -86,6 +88,8 @@ def test_a_problem_has_its_place_and_says_what_to_write(source: str, place: tupl
         "from jobs import Base\nclass Job(Base):\n    key_columns = ('a', 'b')\n",
         JOB + "    combiner = 'largest:3'\n    def reduce_func(self, key, values): yield key, sum(values)\n",
         JOB + "    key_columns = names()\n",
+        "from jobs import Base\nclass Job(Base):\n    def combine_batch(self, batch): return batch\n",
+        BATCHES + "    combine_batch = reduce_batch\n",
         "import jobs\nJob = jobs.make()\n",
         JOB + "    def teardown(self):\n        self.rows = (lambda: (yield))\n",
         JOB + "if __name__ == '__main__':\n    import podreduce\n    podreduce.run(Job, inputs=['a'], output='b')\n",

@@ -119,6 +119,22 @@ def test_the_class_named_is_taken_of_several() -> None:
         ),
         (JOB + "    combiner = 'sum'\n    def combine_func(self, k, v): pass", {}, "and combine_func: remove"),
         (JOB + "    def combine_func(self, k, v): pass", {}, "combine_func needs a reduce_func"),
+        (
+            JOB + "    def combine_batch(self, batch): pass",
+            {},
+            "Job.combine_batch needs a reduce_batch: write one, or remove",
+        ),
+        ("class Job:\n def map_batch(self, batch): pass\n def combine_batch(self): pass", {}, "needs a reduce_batch"),
+        (
+            "class Job:\n map_batch = reduce_batch = lambda self, batch: None\n def combine_batch(self): pass",
+            {},
+            r"Job.combine_batch\(\) cannot be called with \(batch\): write def combine_batch\(self, batch\)",
+        ),
+        (
+            "class Job:\n combiner = 'sum'\n def map_batch(self, b): pass\n def combine_batch(self, b): pass",
+            {},
+            "which is its reduce, and combine_batch: remove one of them",
+        ),
         (JOB + "    def reduce_batch(self, batch): pass", {}, "reduce_batch takes the columns of a map_batch"),
         (JOB + "    def map_batch(self, batch): pass", {}, "map_func and map_batch, which do the same work"),
         ("class Job:\n def map_batch(self): pass", {}, "write def map_batch.self, batch."),

@@ -29,6 +29,15 @@ WAYS = {
     "batches, reduced as rows": [BATCH, REDUCE],
     "batches, declared": [BATCH, "combiner = 'sum'"],
     "batches": [BATCH, "def reduce_batch(self, batch): return pa.table(batch).slice(0, 5)"],
+    "batches, combined": [
+        BATCH,
+        (
+            "def reduce_batch(self, batch):\n"
+            "        summed = pa.table(batch).group_by('key').aggregate([('value', 'sum')])\n"
+            "        return summed.rename_columns(['key', 'value']).sort_by('key')"
+        ),
+        "def combine_batch(self, batch): return self.reduce_batch(batch)",
+    ],
     "batches, map-only": [BATCH],
 }
 WRONG = {
@@ -37,6 +46,7 @@ WRONG = {
     "reduce_func": "def reduce_func(self, key, values): yield 'wrong', max(values)",
     "reduce_batch": "def reduce_batch(self, batch): return None",
     "combine_func": "def combine_func(self, key, values): yield key, 0",
+    "combine_batch": "def combine_batch(self, batch): return None",
     "partition_func": "def partition_func(self, key, partitions): return 99",
     "combiner": "combiner = 'min'",
 }

@@ -137,7 +137,7 @@ def test_a_combiner_names_how_many_it_keeps(combiner: Any, ranking: Ranking | No
 def test_a_reduce_func_may_follow_what_is_kept_and_nothing_else() -> None:
     assert describe_conflict("Job", ["map_func", "reduce_func"], "largest:3") is None
     assert describe_conflict("Job", ["map_func", "reduce_func"], "max") is not None
-    for rival in ("combine_func", "reduce_batch"):
+    for rival in ("combine_func", "combine_batch", "reduce_batch"):
         found = describe_conflict("Job", ["map_batch", rival], "largest:3")
         assert found is not None
         assert "largest:3" in found
