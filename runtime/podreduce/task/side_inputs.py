@@ -1,16 +1,16 @@
 """A task's side inputs: fetched by the first task of the machine that needs one, read by all of them.
 
-A side input is a directory: `objects/` has the objects by number, `files/` has links to them with their own names, and
-`table.arrow` has all records as columns, if any task has asked for them. A lock is held by whoever makes one of these;
-it appears under its name when it is complete. So tasks that run at the same time fetch once, and one that is killed
-leaves nothing that another could take for complete.
+A side input is a directory: `objects/` has the objects by number, and `files/` has links to them with their own names.
+Beside it, `NAME.arrow` has all records as columns, if any task has asked for them. A lock is held by whoever makes one
+of these; it appears under its name when it is complete. So tasks that run at the same time fetch once, and one that is
+killed leaves nothing that another could take for complete. A table of objects that are files already is made of those.
 """
 
 import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from podreduce.contract.errors import InputError, ProgramInvalidError, ScratchFullError
 from podreduce.contract.plan import Piece, Plan, SideInput, SideObject, plan_reading
-from podreduce.contract.uris import split_object_uri
+from podreduce.contract.uris import split_object_uri, split_uri
 from podreduce.inputs import BLOCK_BYTES, LARGE_BLOCK_BYTES, RecordBlock, read_records
 from podreduce.inputs.blocks import naming_changes
 from podreduce.rows.scratch import FULL
@@ -33,11 +33,14 @@ if TYPE_CHECKING:
 __all__ = ["SideInputs"]
 
 FETCH_THREADS: Final = 4
-FIRST_WAIT_SECONDS: Final = 0.002
+LEAST_WAIT_SECONDS: Final = 0.001
 MOST_WAIT_SECONDS: Final = 0.05
+WAITED_SHARE: Final = 0.125
+"""Who has waited so long for another task looks again after this share of it: it waits little longer than it must."""
 
 Open: TypeAlias = Callable[[str], ObjectStore]
 Beat: TypeAlias = Callable[[], None]
+Source: TypeAlias = tuple[ObjectStore, str, Piece]
 
 
 class SideInputs:
@@ -96,34 +99,47 @@ class SideInputs:
 
     def _pairs(self, found: SideInput) -> Iterator[tuple[Any, Any]]:
         with naming(found):
-            for block in self._blocks(found, BLOCK_BYTES):
+            for block in self._blocks(found, self._fetched_objects(found), BLOCK_BYTES):
                 yield from zip(block.keys(), block.values, strict=True)
 
-    def _blocks(self, found: SideInput, block_bytes: int) -> Iterator[RecordBlock]:
-        """Yield the blocks of all objects, read from the files here; messages name the objects."""
+    def _blocks(self, found: SideInput, objects: Iterable[Source], block_bytes: int) -> Iterator[RecordBlock]:
+        """Yield the blocks of all objects; messages name the objects."""
         plan = plan_reading(self._plan, found)
+        for store, key, piece in objects:
+            with naming_changes(piece.uri):
+                for block in read_records(plan, store, key, piece, block_bytes=block_bytes):
+                    self._beat()
+                    yield block
+
+    def _fetched_objects(self, found: SideInput) -> Iterator[Source]:
+        """Yield the objects as they have been fetched."""
         store, prefix = split_object_uri(f"file://{self._fetched(found) / 'objects'}/")
         for number, each in enumerate(found.objects):
-            piece = Piece(uri=each.uri, start=0, end=each.bytes, object_bytes=each.bytes)
-            for block in read_records(plan, open_store(store), f"{prefix}{number}", piece, block_bytes=block_bytes):
-                self._beat()
-                yield block
+            yield open_store(store), f"{prefix}{number}", whole(each)
+
+    def _own_objects(self, found: SideInput) -> Iterator[Source]:
+        """Yield the objects where they are."""
+        for each in found.objects:
+            store_uri, key = split_object_uri(each.uri)
+            store = self._open_input(store_uri)
+            refuse_changed(store, key, each)
+            yield store, key, whole(each, etag=each.etag)
 
     def _made_table(self, found: SideInput) -> Path:
         """Return the file with the table, made by this task or an earlier one."""
         from podreduce.task.side_table import write_table  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
-        path = self._fetched(found) / "table.arrow"
+        are_files = all(split_uri(each.uri)[0] == "file" for each in found.objects)
+        objects = self._own_objects if are_files else self._fetched_objects
 
         def write(building: Path) -> None:
             with naming(found):
-                write_table(lambda: self._blocks(found, LARGE_BLOCK_BYTES), building)
+                write_table(lambda: self._blocks(found, objects(found), LARGE_BLOCK_BYTES), building)
 
-        return self._make(path, write)
+        return self._make(self._directory / f"{found.name}.arrow", write)
 
     def _fetched(self, found: SideInput) -> Path:
         """Return the side input's directory, fetched by this task or an earlier one."""
-        self._directory.mkdir(parents=True, exist_ok=True)
 
         def fetch(building: Path) -> None:
             with naming(found):
@@ -135,6 +151,7 @@ class SideInputs:
         """Return `path`, made by one task while the others wait."""
         if path.exists():
             return path
+        path.parent.mkdir(parents=True, exist_ok=True)
         with holding(path.with_name(f"{path.name}.lock"), self._beat), naming_full(path):
             if not path.exists():
                 building = path.with_name(f"{path.name}.building")
@@ -142,6 +159,11 @@ class SideInputs:
                 make(building)
                 building.rename(path)
         return path
+
+
+def whole(each: SideObject, *, etag: str | None = None) -> Piece:
+    """Return the piece that is the whole object, of this version."""
+    return Piece(uri=each.uri, start=0, end=each.bytes, object_bytes=each.bytes, etag=etag)
 
 
 def fetch_objects(found: SideInput, directory: Path, *, open_input: Open, beat: Beat) -> None:
@@ -206,11 +228,11 @@ def holding(path: Path, beat: Beat) -> Iterator[None]:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        wait_seconds = FIRST_WAIT_SECONDS
+        began = time.monotonic()
         while not try_lock(descriptor):
             beat()
-            time.sleep(wait_seconds)
-            wait_seconds = min(2 * wait_seconds, MOST_WAIT_SECONDS)
+            waited = time.monotonic() - began
+            time.sleep(min(max(WAITED_SHARE * waited, LEAST_WAIT_SECONDS), MOST_WAIT_SECONDS))
         yield
     finally:
         os.close(descriptor)

@@ -20,8 +20,9 @@ from podreduce.contract.uris import split_object_uri
 from podreduce.inputs import read_records
 from podreduce.storage import ObjectStore, open_store
 from podreduce.storage.connect import MEMORY_STORES
+from podreduce.task import side_inputs
 from podreduce.task.attempt import open_attempt
-from podreduce.task.side_inputs import SideInputs
+from podreduce.task.side_inputs import SideInputs, holding
 from tests.support.builders.tasks import map_task
 from tests.support.pairs_oracle import write_pairs
 from tests.support.searching import tries
@@ -170,7 +171,7 @@ def test_what_a_killed_task_leaves_is_not_taken_for_complete(what: str, place: s
     assert reading.again().side.table("s").num_rows == 3
 
 
-@pytest.mark.parametrize(
+CHANGES = pytest.mark.parametrize(
     ("data", "changed", "message"),
     [
         (b"one\n", b"two\n", "side input centres: .*a: the object changed after planning; start a new run"),
@@ -179,18 +180,69 @@ def test_what_a_killed_task_leaves_is_not_taken_for_complete(what: str, place: s
     ],
     ids=["other text", "no longer empty", "gone"],
 )
+
+
+@CHANGES
 def test_an_object_that_changed_since_the_plan_is_refused(
     data: bytes, changed: bytes | None, message: str, place: str, tmp_path: Path
 ) -> None:
     reading = Reading(tmp_path, put_side_input(place, "centres", {"a": data}))
+    change(place, changed)
+    for _ in range(2):
+        with pytest.raises(InputError, match=message):
+            list(reading.side.records("centres"))
+
+
+@CHANGES
+def test_a_file_that_changed_since_the_plan_becomes_no_table(
+    data: bytes, changed: bytes | None, message: str, tmp_path: Path
+) -> None:
+    place = f"file://{tmp_path}/centres/"
+    reading = Reading(tmp_path / "side", put_side_input(place, "centres", {"a": data, "b": b"three\n"}))
+    change(place, changed)
+    for _ in range(2):
+        with pytest.raises(InputError, match=message):
+            reading.side.table("centres")
+
+
+def change(place: str, changed: bytes | None) -> None:
+    """Write the object `a` again, or delete it."""
     store = open_store(place)
     if changed is None:
         store.delete("a")
     else:
         store.put("a", changed)
-    for _ in range(2):
-        with pytest.raises(InputError, match=message):
-            list(reading.side.records("centres"))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_table_of_files_is_made_of_those_and_equals_that_of_fetched_objects(
+    name: str, place: str, tmp_path: Path
+) -> None:
+    options, objects = FORMATS[name]
+    made = []
+    for at in (place, f"file://{tmp_path}/centres/"):
+        directory = tmp_path / at[:4]
+        side_input = put_side_input(at, "centres", objects, input_format=name, **options)
+        table = Reading(directory, side_input).side.table("centres")
+        made.append(table.select(["value"]) if name == "WholeObject" else table)  # its keys are the objects' URIs
+        assert (directory / "centres").exists() is (at == place)
+    assert made[0].equals(made[1])
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.1])
+def test_who_waits_for_another_task_waits_little_longer_than_it_must(
+    seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    def sleep(slept: float) -> None:
+        now[0] += slept
+
+    monkeypatch.setattr(side_inputs.time, "sleep", sleep)
+    monkeypatch.setattr(side_inputs.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(side_inputs, "try_lock", lambda _descriptor: now[0] >= seconds)
+    with holding(tmp_path / "lock", lambda: None):
+        assert seconds <= now[0] <= seconds * 1.125 + side_inputs.LEAST_WAIT_SECONDS
 
 
 @pytest.mark.parametrize("known", [(), ("centres", "stop-words")])
