@@ -127,6 +127,7 @@ def open_engine(local: LocalPipeline, watcher: PipelineWatcher) -> Engine:
         engine.wake(job, notice)
 
     async def remove_data(job: JobView) -> None:
+        await asyncio.sleep(CLEAN_UP_AFTER_SECONDS)
         await engine.jobs.remove_data(job)
 
     cluster = LocalJobs(
