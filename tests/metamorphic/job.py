@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.metamorphic.chance import seeded
 from tests.metamorphic.data import FORMATS, Input, Shape, draw_input
-from tests.metamorphic.programs import Program, draw_program
+from tests.metamorphic.programs import BATCH_REDUCES, Program, draw_program
 from tests.support.builders.jobs import make_raw_output
 
 __all__ = ["Job", "draw_job"]
@@ -15,7 +15,7 @@ __all__ = ["Job", "draw_job"]
 FORMAT_WEIGHTS = {"Text": 3, "JSONLines": 4, "CSV": 5, "Parquet": 3, "FixedLength": 2, "WholeObject": 2, "Pairs": 3}
 KEEP_VALUES = (
     "each",
-    "batches",
+    *BATCH_REDUCES,
     "map-only",
     "first only",
     "written min",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from tests.metamorphic.data import Shape
 
-__all__ = ["REDUCES", "Program", "draw_program"]
+__all__ = ["BATCH_REDUCES", "REDUCES", "Program", "draw_program"]
 
 DEFAULTS = {"int": "0", "float": "0.25", "str": "''"}
 ARROW_TYPES = {"int": "pa.int64()", "float": "pa.float64()", "str": "pa.string()", "bytes": "pa.binary()"}
@@ -63,7 +63,11 @@ REDUCES: dict[str, str] = {
     "map-only": "",
 }
 KEYS = {"plain": "{}", "tuple": "({}, 1)", "float": "float(len(str({})))"}
-BATCH_REDUCE = "    def reduce_batch(self, batch):\n        return batch\n"
+BATCH_REDUCES = {
+    "batches": "    def reduce_batch(self, batch):\n        return batch\n",
+    "batches, combined to themselves": "    def reduce_batch(self, batch):\n        return batch\n\n"
+    "    combine_batch = reduce_batch\n",
+}
 SORTED_REDUCE = REDUCE.format("for value in values:\n            yield key[0], value")
 SORTED_BATCHES = (
     "    key_columns = ('key', 'rank')\n"
@@ -81,8 +85,8 @@ class Program:
 
     Attributes:
         map: how the map is written: `fused`, `returned` (so drained), `several`, `columns` or `as they come`.
-        reduce: a name of `REDUCES`, or `batches`, or `sorted`: by a second part of the key, of which the first chooses
-            the partition.
+        reduce: a name of `REDUCES` or `BATCH_REDUCES`, or `sorted`: by a second part of the key, of which the first
+            chooses the partition.
         source: what the job runs; `plain` is the same as a class of rows.
         key_kind: what is done with `k`: `plain`, `tuple` or `float`.
         value_kind: of the values that are reduced: `int`, `float`, `str` or `bytes`.
@@ -116,9 +120,9 @@ def draw_program(chance: random.Random, shape: Shape) -> Program:
     reduce = draw_reduce(chance, how, reading.kind)
     if reduce == "sorted":
         return draw_sorted(how, shape, replace(reading, key=reading.key if key_kind == "plain" else plain_key))
-    row_reduce = REDUCES["each" if reduce == "batches" else reduce]
+    row_reduce = REDUCES["each" if reduce in BATCH_REDUCES else reduce]
     if how == "columns":
-        members = BATCH_REDUCE if reduce == "batches" else row_reduce
+        members = BATCH_REDUCES.get(reduce, row_reduce)
         source = f"import pyarrow as pa\nclass Job:\n{members}{map_columns(shape, reading)}"
     else:
         source = f"class Job:\n{row_reduce}{map_rows(how, reading)}"
@@ -141,7 +145,7 @@ def draw_reduce(chance: random.Random, how: str, kind: str) -> str:
     names = [name for name in REDUCES if kind in ("int", "float") or not name.endswith("sum")]
     names += ["sorted"] * 3
     if how == "columns":
-        names += ["batches"] * 3
+        names += [*BATCH_REDUCES] * 2
     return chance.choice(names)
 
 

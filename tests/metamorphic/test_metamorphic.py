@@ -17,7 +17,7 @@ from tests.metamorphic.judge import against_plain, find_difference
 from tests.metamorphic.layout import LIMITS, Layout, limited, swap
 from tests.metamorphic.oracle import make_instance
 from tests.metamorphic.outcome import Outcome
-from tests.metamorphic.programs import REDUCES
+from tests.metamorphic.programs import BATCH_REDUCES, REDUCES
 from tests.metamorphic.search import Summary, render_summary, search
 from tests.support.searching import count_drawn, first_seed, tries
 
@@ -46,7 +46,7 @@ def test_every_input_goes_through_every_tier(input_format: str, way: str, summar
     assert summary.kinds[f"{input_format} by {way}"] or JOBS < MANY_JOBS
 
 
-@pytest.mark.parametrize("reduce", [*REDUCES, "batches", "sorted"])
+@pytest.mark.parametrize("reduce", [*REDUCES, *BATCH_REDUCES, "sorted"])
 def test_every_way_to_reduce_is_run(reduce: str, summary: Summary) -> None:
     assert summary.kinds[f"reduce {reduce}"] or JOBS < MANY_JOBS
 

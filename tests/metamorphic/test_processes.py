@@ -14,7 +14,7 @@ from tests.metamorphic.judge import against_plain
 from tests.metamorphic.layout import PLAIN, Layout
 from tests.metamorphic.outcome import Outcome
 from tests.metamorphic.processes import start_by_server, start_cold
-from tests.metamorphic.programs import Program
+from tests.metamorphic.programs import BATCH_REDUCES, Program
 
 WORDS = [f"word{number % 40}" for number in range(400)]
 MANY_RECORDS = 60
@@ -80,7 +80,7 @@ def choose(wanted: str) -> Job:
 
 def kind_of(job: Job) -> str:
     if job.program.is_columnar:
-        return "columns to columns" if job.program.reduce == "batches" else "columns"
+        return "columns to columns" if job.program.reduce in BATCH_REDUCES else "columns"
     return "combined rows" if job.program.reduce.startswith("combined") else "rows"
 
 
