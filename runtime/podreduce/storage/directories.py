@@ -53,9 +53,9 @@ def has_few_files(top: str, *, recursive: bool) -> bool:
     try:
         with os.scandir(top) as entries:
             seen = list(islice(entries, FEW_FILES + 1))
-    except OSError:
+        return len(seen) <= FEW_FILES and not (recursive and any(each.is_dir() for each in seen))
+    except OSError:  # also of a link to itself
         return True  # the listing says why
-    return len(seen) <= FEW_FILES and not (recursive and any(each.is_dir() for each in seen))
 
 
 def list_directory(store: LocalStore, prefix: str, *, recursive: bool) -> list["ListedObject"]:

@@ -148,7 +148,7 @@ SPECIAL: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["d/", "d", "d/*", "d/**", "d/deep/*"])
+@pytest.mark.parametrize("name", ["d/", "d", "d/*", "d/**", "d/deep/", "d/deep/**", "d/deep/*"])
 @pytest.mark.parametrize(("make", "why"), SPECIAL.values(), ids=SPECIAL)
 async def test_what_is_no_regular_file_is_refused_at_any_depth_and_never_waited_for(
     tmp_path: Path, make: Callable[[Path], object], why: str, name: str

@@ -50,8 +50,15 @@ async def test_a_listing_is_made_at_once_if_few_files_are_looked_at(
     assert open_store(f"file://{tmp_path}/").lists_briefly("", recursive=recursive) is is_brief
 
 
-def test_of_a_directory_that_is_not_there_the_listing_says_so(tmp_path: Path) -> None:
+def test_of_what_cannot_be_looked_at_the_listing_says_why(tmp_path: Path) -> None:
     assert has_few_files(str(tmp_path / "none"), recursive=True)
+    (tmp_path / "file").touch()
+    assert has_few_files(str(tmp_path / "file"), recursive=True)
+    (tmp_path / "itself").symlink_to("itself")
+    assert has_few_files(str(tmp_path), recursive=True)
+    (tmp_path / "itself").unlink()
+    (tmp_path / "above").symlink_to("..")
+    assert not has_few_files(str(tmp_path), recursive=True)
 
 
 @pytest.mark.parametrize("is_brief", [False, True])
