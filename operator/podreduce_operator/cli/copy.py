@@ -13,6 +13,7 @@ from podreduce_operator.cli.overrides import resolve_uri
 from podreduce_operator.cli.run import ExitStatus
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cli.wording import render_bytes
+from podreduce_operator.runs.output_claim import RESERVED_PREFIX
 
 __all__ = ["copy_objects"]
 
@@ -32,11 +33,15 @@ def copy_objects(source: str, target: str) -> ExitStatus:
 
 
 def copy_all(source: str, target: str) -> Iterator[int]:
-    """Copy the objects that `source` names, and yield the size of each."""
+    """Copy the objects that `source` names, and yield the size of each.
+
+    What a run holds in its output while it is published is no part of it, and may be gone when it is read.
+    """
     if source.endswith("/"):
         below, above = open_store(source), open_store(target if target.endswith("/") else f"{target}/")
-        for found in below.list():
-            yield copy_one(below, found.key, above, found.key)
+        for key in (found.key for found in below.list()):
+            if not any(name.startswith(RESERVED_PREFIX) for name in key.split("/")):
+                yield copy_one(below, key, above, key)
         return
     store, key = open_object(source)
     if not store.exists(key):
