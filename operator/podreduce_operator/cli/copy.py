@@ -39,9 +39,9 @@ def copy_all(source: str, target: str) -> Iterator[int]:
     """
     if source.endswith("/"):
         below, above = open_store(source), open_store(target if target.endswith("/") else f"{target}/")
-        for key in (found.key for found in below.list()):
-            if not any(name.startswith(RESERVED_PREFIX) for name in key.split("/")):
-                yield copy_one(below, key, above, key)
+        for found in below.list():
+            if not any(name.startswith(RESERVED_PREFIX) for name in found.key.split("/")):
+                yield copy_one(below, found.key, above, found.key)
         return
     store, key = open_object(source)
     if not store.exists(key):

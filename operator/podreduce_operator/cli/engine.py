@@ -43,7 +43,7 @@ __all__ = [
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 STATUS_INTERVAL_SECONDS = 0.5
-"""Short, because the status is in memory here and people watch it."""
+"""Short, because people watch it; but each write takes passes of the loops, and what tasks say is shown at once."""
 PASS_PAUSE_SECONDS = 0.0
 """A pass asks no API server here. A tiny job makes ten of them, and the event loop sleeps a millisecond at least."""
 

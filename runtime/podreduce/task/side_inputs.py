@@ -106,10 +106,9 @@ class SideInputs:
         """Yield the blocks of all objects; messages name the objects."""
         plan = plan_reading(self._plan, found)
         for store, key, piece in objects:
-            with naming_changes(piece.uri):
-                for block in read_records(plan, store, key, piece, block_bytes=block_bytes):
-                    self._beat()
-                    yield block
+            for block in read_records(plan, store, key, piece, block_bytes=block_bytes):
+                self._beat()
+                yield block
 
     def _fetched_objects(self, found: SideInput) -> Iterator[Source]:
         """Yield the objects as they have been fetched."""
@@ -122,7 +121,8 @@ class SideInputs:
         for each in found.objects:
             store_uri, key = split_object_uri(each.uri)
             store = self._open_input(store_uri)
-            refuse_changed(store, key, each)
+            with naming_changes(each.uri):
+                refuse_changed(store, key, each)
             yield store, key, whole(each, etag=each.etag)
 
     def _made_table(self, found: SideInput) -> Path:

@@ -177,8 +177,9 @@ CHANGES = pytest.mark.parametrize(
         (b"one\n", b"two\n", "side input centres: .*a: the object changed after planning; start a new run"),
         (b"", b"two\n", "side input centres: .*a: the object changed after planning; start a new run"),
         (b"one\n", None, "side input centres: .*a: the object is gone since the plan was made; start a new run"),
+        (b"", None, "side input centres: .*a: the object is gone since the plan was made; start a new run"),
     ],
-    ids=["other text", "no longer empty", "gone"],
+    ids=["other text", "no longer empty", "gone", "empty, and gone"],
 )
 
 
@@ -212,6 +213,17 @@ def change(place: str, changed: bytes | None) -> None:
         store.delete("a")
     else:
         store.put("a", changed)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_changed_file_of_any_format_becomes_no_table(name: str, tmp_path: Path) -> None:
+    options, objects = FORMATS[name]
+    place = f"file://{tmp_path}/centres/"
+    reading = Reading(tmp_path / "side", put_side_input(place, "s", objects, input_format=name, **options))
+    first = next(iter(objects))
+    open_store(place).put(first, objects[first])  # the same bytes, but another version
+    with pytest.raises(InputError, match=f"side input s: .*{first}: the object changed after planning"):
+        reading.side.table("s")
 
 
 @pytest.mark.parametrize("name", FORMATS)
